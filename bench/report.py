@@ -1,0 +1,149 @@
+"""The measured samples as a table: on the terminal, as JSON, and in docs/performance.md."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measure import Samples
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+_SIDES = ("dockless", "docker")
+_HEAD = ("what", "dockless", "Docker Compose", "ratio", "budget", "met")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`budget` in the samples' unit; `shown` writes one number of it."""
+
+    key: str
+    what: str
+    shown: Callable[[float], str]
+    budget: float | None = None
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value >= 0.995 else f"{value * 1000:.0f} ms"
+
+
+def _mebibytes(value: float) -> str:
+    return f"{value:.0f} MiB"
+
+
+ROWS = (
+    Row("first", "example stack, first `up` on a fresh volume serves", str, 1.0),
+    Row("first seconds", "… and until its first HTTP 200", _seconds),
+    Row("warm", "example stack, warm `up -d` → first HTTP 200", _seconds, 0.85),
+    Row("up", "`up -d`, {count} services of a tiny image", _seconds, 0.4),
+    Row("cold", "… where no engine runs yet", _seconds),
+    Row("again", "`up -d` again, nothing to do", _seconds, 0.1),
+    Row("down", "`down`, those {count}", _seconds, 0.25),
+    Row("run", "one container, start to exit, engine warm (`run --rm`)", _seconds, 0.06),
+    Row("docker run", "… by the real `docker run --rm` on each engine", _seconds),
+    Row("memory", "all processes but the containers' own, {count} containers (PSS)", _mebibytes, 60.0),
+    Row("rest", "at rest (PSS)", _mebibytes, 0.0),
+)
+
+
+def table(samples: Samples, count: int) -> list[tuple[str, ...]]:
+    """Median (least–most) of each row, and how many times dockless is better."""
+    lines: list[tuple[str, ...]] = [_HEAD]
+    for row in ROWS:
+        values = samples.values.get(row.key)
+        if not values:
+            continue
+        cells = [_cell(row, values.get(side, [])) for side in _SIDES]
+        lines.append((row.what.format(count=count), *cells, _ratio(row, values), *_budget(row, values)))
+    return lines
+
+
+def _cell(row: Row, values: list[float]) -> str:
+    if not values:
+        return "–"
+    if row.key == "first":
+        return f"{sum(values):.0f} of {len(values)}"
+    low, high = row.shown(min(values)), row.shown(max(values))
+    middle = row.shown(statistics.median(values))
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def _ratio(row: Row, values: dict[str, list[float]]) -> str:
+    if row.key == "first" or not all(values.get(side) for side in _SIDES):
+        return ""
+    ours, theirs = (statistics.median(values[side]) for side in _SIDES)
+    return f"{theirs / ours:.1f} ×" if ours else "∞"
+
+
+def _budget(row: Row, values: dict[str, list[float]]) -> tuple[str, str]:
+    ours = values.get("dockless")
+    if row.budget is None or not ours:
+        return "", ""
+    if row.key == "first":
+        return "all", "yes" if all(ours) else "no"
+    return f"≤ {row.shown(row.budget)}", "yes" if statistics.median(ours) <= row.budget else "no"
+
+
+def machine() -> dict[str, str]:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
+    release = platform.freedesktop_os_release()
+    return {
+        "cpu": cpu,
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory:.0f} GiB",
+        "kernel": platform.release(),
+        "system": release.get("PRETTY_NAME", release["ID"]),
+        "python": platform.python_version(),
+    }
+
+
+def print_table(lines: list[tuple[str, ...]], details: list[str]) -> None:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    for detail in details:
+        print(detail)
+
+
+def as_json(samples: Samples, facts: dict[str, Any]) -> str:
+    return json.dumps(
+        facts | {"samples": samples.values, "memory": samples.memory, "notes": samples.notes}, indent=2, default=dict
+    )
+
+
+def write(page: Path, lines: list[tuple[str, ...]], details: list[str]) -> None:
+    """Rewrites what stands between the two marks. Raises `ValueError` where they are not there."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page}: no {BEGIN} … {END}")
+    rows = ["| " + " | ".join(line) + " |" for line in lines]
+    rows.insert(1, "| " + " | ".join("---" for _ in _HEAD) + " |")
+    text = "\n".join([*rows, "", *(f"- {detail}" for detail in details)])
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def details(samples: Samples, facts: dict[str, Any]) -> list[str]:
+    """What belongs beside the numbers: machine, versions, loads, and where the memory is."""
+    found = [
+        "{cpu}, {cores} cores, {memory}; Linux {kernel}, {system}; Python {python}".format(**facts["machine"]),
+        f"peers: {facts['peers']}; {facts['when']}",
+        f"load of the machine (1 minute) before and after: {facts['load'][0]:.1f}, {facts['load'][1]:.1f}",
+    ]
+    start, packages = (_seconds(facts["floor"][key]) for key in ("start", "with packages"))
+    found.append(f"of each dockless command: Python's start {start}, and with its click and msgspec {packages}")
+    for side, names in samples.memory.items():
+        parts = ", ".join(f"{count} × {name} {pss:.0f} MiB" for name, (count, pss) in names.items())
+        found.append(f"memory of {side}: {parts}")
+    return found

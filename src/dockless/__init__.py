@@ -1,0 +1,3 @@
+"""Docker Compose stacks without Docker."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,226 @@
+"""From a Dockerfile and a context to an image.
+
+The whole way on one page: read and parse, make the plan, run its stages side by side (session.py, stage.py), store the
+image and name it. What runs a command is the `StepRunner`'s, what finds a base image the `BaseResolver`'s.
+"""
+
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from dockless.build import handover
+from dockless.build.cache import BuildCache
+from dockless.build.cachemounts import CacheMounts
+from dockless.build.draft import Draft
+from dockless.build.errors import BuildCancelled, BuildError
+from dockless.build.events import BuildEvent, Built, Planned, Warned
+from dockless.build.options import BuildOptions
+from dockless.build.plan import Plan, make_plan
+from dockless.build.session import Session, Tools, folder_source, platform_variables
+from dockless.build.sources import Source
+from dockless.build.stage import run_stage
+from dockless.build.steps import Cancellation, StepRunner
+from dockless.build.tree import Tree
+from dockless.dockerfile import Dockerfile, parse
+from dockless.dockerfile.ignore import Ignore, IgnoreError
+from dockless.dockerfile.model import Arg
+from dockless.images.errors import ImageError
+from dockless.images.layers import LayerStore
+from dockless.images.reference import Reference
+from dockless.images.store import Image, ImageStore
+from dockless.places import Places
+from dockless.state import Database
+
+__all__ = ["BaseResolver", "BuildCancelled", "BuildError", "BuildOptions", "Builder", "Cancellation"]
+
+_IGNORE_FILE = ".dockerignore"
+_MAX_DOCKERFILE = 16 << 20
+# Arguments that may be given without being declared (reference: "Predefined ARGs").
+_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH"}
+
+
+class BaseResolver(Protocol):
+    """Finds a base image: in the store, or pulled, or made as a stand-in. Called in a thread.
+
+    `platform` is "os/arch[/variant]" or None for the host's; `pull` asks for a fresh look at the registry; `say` takes
+    lines for the person who waits. Raises whatever says best why the image cannot be had; the message is shown.
+    """
+
+    def __call__(self, reference: str, platform: str | None, pull: bool, say: Callable[[str], None]) -> Image: ...
+
+
+class Builder:
+    """One for the engine; `build` may run many times at once, in threads."""
+
+    def __init__(
+        self,
+        images: ImageStore,
+        layers: LayerStore,
+        database: Database,
+        runner: StepRunner,
+        resolve_base: BaseResolver,
+        places: Places,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock`: seconds since the epoch. The database has `cache.SCHEMA`."""
+        self._images = images
+        self._layers = layers
+        self.cache = BuildCache(database, clock)
+        self.cache_mounts = CacheMounts(places.root / "build-cache")
+        self._runner = runner
+        self._resolve = resolve_base
+        self._secrets = places.runtime / "secrets"
+        self._width = threading.Semaphore(max(4, 2 * (os.cpu_count() or 1)))
+        self._clock = clock
+
+    def build(
+        self,
+        context: Path | None,
+        options: BuildOptions,
+        progress: Callable[[BuildEvent], None],
+        cancellation: Cancellation | None = None,
+        *,
+        resolve_base: BaseResolver | None = None,
+    ) -> Image:
+        """Blocks until the image is there; `context` is a folder, None for a Dockerfile alone.
+
+        `resolve_base` replaces the builder's own for this build. Raises `BuildError` (the message is for the person),
+        `BuildCancelled`, `DockerfileError`. A build that does not end well leaves its finished steps in the cache.
+        """
+        cancellation = cancellation or Cancellation()
+        for tag in options.tags:
+            _check_tag(tag)
+        dockerfile = read_dockerfile(context, options)
+        options = _with_epoch(options)
+        plan = self.plan(dockerfile, options)
+        progress(Planned(plan.vertices))
+        with self._layers.use():
+            draft = self._carry_out(context, dockerfile, plan, options, progress, cancellation, resolve_base)
+            image = self._images.create(draft.image_config(options.labels), names=options.tags)
+        tags = tuple(Reference.parse(tag).familiar for tag in options.tags)
+        progress(Built(image.id, tags))
+        return image
+
+    def plan(self, dockerfile: Dockerfile, options: BuildOptions) -> Plan:
+        """What `build` would do, as a value. Raises `BuildError`."""
+        try:
+            return make_plan(dockerfile, options, platform_variables(options))
+        except ImageError as error:
+            raise BuildError(str(error)) from error
+
+    def _carry_out(
+        self,
+        context: Path | None,
+        dockerfile: Dockerfile,
+        plan: Plan,
+        options: BuildOptions,
+        progress: Callable[[BuildEvent], None],
+        cancellation: Cancellation,
+        resolve_base: BaseResolver | None,
+    ) -> Draft:
+        folder = self._layers.scratch.folder("build")
+        tools = Tools(
+            layers=self._layers,
+            cache=self.cache,
+            runner=self._runner,
+            resolve=resolve_base or self._resolve,
+            cache_mounts=self.cache_mounts,
+            secrets=self._secrets / secrets.token_hex(8),
+            width=threading.Semaphore(options.width) if options.width else self._width,
+            clock=self._clock,
+        )
+        try:
+            session = Session(
+                tools,
+                dockerfile,
+                plan,
+                options,
+                _context_source(context, options),
+                handover.prepare(options.environ, _strings(options), folder / "handover"),
+                progress,
+                cancellation,
+                run_stage,
+            )
+            for warned in dockerfile.warnings:
+                session.emit(Warned(warned.message, f"{dockerfile.name}:{warned.position.line}"))
+            draft = session.run()
+            _warn_unused(session, plan)
+            return draft
+        finally:
+            shutil.rmtree(folder)
+            if tools.secrets.exists():
+                shutil.rmtree(tools.secrets)
+
+
+def read_dockerfile(context: Path | None, options: BuildOptions) -> Dockerfile:
+    """The Dockerfile that the options name, parsed. Raises `BuildError`, `DockerfileError`."""
+    text = options.dockerfile_text
+    if text is None:
+        found = None if context is None else Tree([context], plain=True).lookup(options.dockerfile)
+        if found is None or not found.is_file:
+            raise BuildError(f"failed to read dockerfile: open {options.dockerfile}: no such file or directory")
+        if found.status.st_size > _MAX_DOCKERFILE:
+            raise BuildError(f"{options.dockerfile}: too large for a Dockerfile")
+        try:
+            text = Path(found.real).read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise BuildError(f"{options.dockerfile}: not a text in UTF-8 ({error.reason})") from error
+    return parse(text, name=options.dockerfile)
+
+
+def _context_source(context: Path | None, options: BuildOptions) -> Source | None:
+    """The context without what its .dockerignore (or the one that belongs to the Dockerfile) leaves out."""
+    if context is None:
+        return None
+    tree = Tree([context], plain=True)
+    for name in (f"{options.dockerfile}.dockerignore", _IGNORE_FILE):
+        found = tree.lookup(name)
+        if found is not None and found.is_file:
+            try:
+                ignore = Ignore.parse(Path(found.real).read_text("utf-8", "surrogateescape"))
+            except IgnoreError as error:
+                raise BuildError(f"{name}: {error}") from error
+            return folder_source(context, "the build context", ignore)
+    return folder_source(context, "the build context")
+
+
+def _check_tag(tag: str) -> None:
+    try:
+        reference = Reference.parse(tag)
+    except ImageError as error:
+        raise BuildError(f'invalid tag "{tag}": {error}') from error
+    if reference.digest is not None:
+        raise BuildError(f'invalid tag "{tag}": a digest is given by the content, not chosen')
+
+
+def _with_epoch(options: BuildOptions) -> BuildOptions:
+    """SOURCE_DATE_EPOCH may come as a build argument, as with Docker."""
+    said = options.args.get("SOURCE_DATE_EPOCH")
+    if options.epoch is not None or not said:
+        return options
+    if not (said.isascii() and said.isdigit()):
+        raise BuildError(f"invalid SOURCE_DATE_EPOCH: {said}")
+    return msgspec.structs.replace(options, epoch=int(said))
+
+
+def _strings(options: BuildOptions) -> dict[str, str]:
+    return {name: value for name, value in options.args.items() if value is not None}
+
+
+def _warn_unused(session: Session, plan: Plan) -> None:
+    declared = set(session.used_arguments)
+    for planned in plan.stages:
+        for instruction in planned.stage.instructions:
+            if isinstance(instruction, Arg):
+                declared |= {name for name, _ in instruction.pairs}
+    unused = sorted(session.given.keys() - declared - _PREDEFINED)
+    if unused:
+        session.emit(Warned(f"One or more build-args [{' '.join(unused)}] were not consumed"))

@@ -1,0 +1,34 @@
+"""The URLs of ADD: which sources are downloads, what their files are called, and what a download gives."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+
+class DownloadError(Exception):
+    """A URL that could not be had, or is not what its checksum says."""
+
+
+class Download(msgspec.Struct, frozen=True):
+    """A file fetched to `path`. `name` is the URL's last component; `sha256` in hex; `modified` in ns, None unknown."""
+
+    path: Path
+    name: str
+    sha256: str
+    modified: int | None
+
+
+def is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def is_git(source: str) -> bool:
+    """What Docker takes for a git repository rather than a file to download."""
+    if source.startswith(("git://", "ssh://", "git@")):
+        return True
+    return is_url(source) and urlsplit(source).path.endswith(".git")
+
+
+def file_name(url: str) -> str:
+    return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2]) or "__unnamed__"

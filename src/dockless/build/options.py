@@ -1,0 +1,40 @@
+"""What a person may ask of a build, as one frozen value, and the host's environment that is handed on to its steps."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """One build. All fields have Docker's defaults.
+
+    `dockerfile` is the file's name inside the context; `dockerfile_text`, where given, is its content, and the name is
+    only shown. `args` are `--build-arg`s (None: take the value from `environ` if it is there). `environ` is the
+    environment of whoever asked for the build: proxies and the CA bundle for RUN come from it, nothing of it enters
+    the image or a key. `secrets` by id; `ssh` by id are agent sockets; `contexts` are named contexts (a folder, or
+    "docker-image://REF" as text). `epoch` is SOURCE_DATE_EPOCH in seconds.
+    """
+
+    dockerfile: str = "Dockerfile"
+    dockerfile_text: str | None = None
+    tags: tuple[str, ...] = ()
+    args: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    target: str = ""
+    platform: str = ""
+    no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    pull: bool = False
+    network: Literal["default", "none", "host"] = "default"
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    shm_size: int = 0
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    resources: Mapping[str, str] = msgspec.field(default_factory=dict)
+    secrets: Mapping[str, bytes] = msgspec.field(default_factory=dict)
+    ssh: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    contexts: Mapping[str, str | Path] = msgspec.field(default_factory=dict)
+    environ: Mapping[str, str] = msgspec.field(default_factory=dict)
+    epoch: int | None = None
+    width: int = 0  # steps side by side; 0: as many as there are processors

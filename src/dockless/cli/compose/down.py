@@ -1,0 +1,123 @@
+"""`down` and `rm`."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from dockless.cli.compose.choice import carry_out, check_services, choose, pre_stop_hooks
+from dockless.cli.compose.options import services_argument, timeout_option
+from dockless.cli.output import note
+from dockless.cli.session import Session, pass_session, warn
+
+if TYPE_CHECKING:
+    from dockless.compose.model import Project
+    from dockless.compose.run.observe import Existing
+
+
+@click.command("down", short_help="Stop and remove containers, networks")
+@click.option("--remove-orphans", is_flag=True, help="Remove containers for services not defined in the Compose file")
+@click.option(
+    "--rmi",
+    type=click.Choice(["local", "all"]),
+    default=None,
+    help='Remove images used by services. "local" remove only images that don\'t have a custom tag',
+)
+@timeout_option
+@click.option(
+    "-v",
+    "--volumes",
+    is_flag=True,
+    help='Remove named volumes declared in the "volumes" section of the Compose file and anonymous volumes',
+)
+@services_argument
+@pass_session
+def down(
+    session: Session,
+    /,
+    services: tuple[str, ...],
+    remove_orphans: bool,
+    rmi: str | None,
+    timeout: int | None,
+    volumes: bool,
+) -> None:
+    """Stop and remove containers, networks."""
+    from dockless.compose.run.observe import observe
+    from dockless.compose.run.teardown import down_plan
+
+    project, name = session.project_or_name()
+    observed = observe(session.client, name)
+    check_services(services, project, observed.containers)
+    chosen = list(observed.containers)
+    if services:
+        chosen = [each for each in chosen if each.service in services]
+    elif project is not None and not remove_orphans:
+        known = project.services.keys() | project.disabled_services.keys()
+        orphans = sorted(each.name for each in chosen if each.service not in known)
+        if orphans:
+            warn(
+                f"Found orphan containers ([{', '.join(orphans)}]) for this project. If you removed or renamed this "
+                "service in your compose file, you can run this command with the --remove-orphans flag to clean it up."
+            )
+        chosen = [each for each in chosen if each.service in known]
+    external = [volume.name for volume in project.volumes.values() if volume.external] if project else []
+    plan = down_plan(
+        name,
+        observed,
+        chosen,
+        volumes=volumes,
+        images=_images(project, rmi, chosen, services) if rmi else (),
+        timeout=timeout,
+        keep_networks=bool(services),
+        keep_volumes=external,
+        hooks=pre_stop_hooks(project),
+    )
+    if not plan:
+        warn(f'No resource found to remove for project "{name}".')
+        return
+    carry_out(session, plan)
+
+
+def _images(project: "Project | None", rmi: str, chosen: "Iterable[Existing]", services: tuple[str, ...]) -> list[str]:
+    """`local`: only those that Compose named itself."""
+    from dockless.compose.run.names import default_image
+
+    if project is None:
+        return [each.summary.image for each in chosen] if rmi == "all" else []
+    found = []
+    for service in project.services.values():
+        if services and service.name not in services:
+            continue
+        if not service.image:
+            found.append(default_image(project.name, service.name))
+        elif rmi == "all":
+            found.append(service.image)
+    return found
+
+
+@click.command("rm", short_help="Removes stopped service containers")
+@click.option("-f", "--force", is_flag=True, help="Don't ask to confirm removal")
+@click.option("-s", "--stop", is_flag=True, help="Stop the containers, if required, before removing")
+@click.option("-v", "--volumes", is_flag=True, help="Remove any anonymous volumes attached to containers")
+@services_argument
+@pass_session
+def rm(session: Session, /, services: tuple[str, ...], force: bool, stop: bool, volumes: bool) -> None:
+    """Removes stopped service containers.
+
+    By default, anonymous volumes attached to containers are not removed: -v does that. Data that is not in a volume is
+    lost.
+    """
+    from dockless.compose.run.teardown import remove_plan, stop_plan
+
+    _, found = choose(session, services)
+    if stop:
+        carry_out(session, stop_plan(found, None))
+    else:
+        found = [each for each in found if not each.running]
+    if not found:
+        note("No stopped containers")
+        return
+    note("Going to remove " + ", ".join(each.name for each in found))
+    if not force and not session.dry_run:
+        click.confirm("Are you sure?", abort=True, err=True)
+    carry_out(session, remove_plan(found, volumes=volumes))

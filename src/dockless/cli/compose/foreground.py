@@ -1,0 +1,273 @@
+"""`up` without `-d`: shows what the services print until they have ended, or until somebody presses Ctrl-C."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from dockless.cli.log_view import LogView
+from dockless.cli.output import echo
+from dockless.cli.progress import Progress, progress_for, wants_colour
+from dockless.cli.session import Session
+from dockless.compose.model import Project
+from dockless.compose.run.converge import UpOptions
+from dockless.compose.run.execute import Context, Execution, execute
+from dockless.compose.run.foreground import (
+    Ended,
+    Foreground,
+    Happening,
+    Interrupted,
+    Lost,
+    interrupts,
+    next_happening,
+)
+from dockless.compose.run.images import ImageOptions
+from dockless.compose.run.observe import containers_of
+from dockless.compose.run.plan import CreateContainer, Plan, StartContainer
+from dockless.compose.run.teardown import kill_plan, stop_plan
+from dockless.compose.run.up import Prepared, prepare
+
+_INTERRUPTED = 130
+
+
+def run_foreground(
+    session: Session,
+    project: Project,
+    services: tuple[str, ...],
+    options: UpOptions,
+    images: ImageOptions,
+    flags: dict[str, Any],
+) -> int:
+    """Returns the exit status."""
+    progress = session.progress()
+    with progress:
+        prepared = prepare(
+            session.client,
+            project,
+            services,
+            options,
+            images,
+            session.converter(project),
+            progress,
+            with_deps=not flags["no_deps"],
+        )
+        for warning in prepared.plan.warnings:
+            progress.line(f"WARN[0000] {warning}")
+    return _Stage(session, project, prepared, services, flags).play()
+
+
+class _Stage:
+    """One run of `up`: its containers, and what the flags ask for when one of them ends."""
+
+    def __init__(
+        self,
+        session: Session,
+        project: Project,
+        prepared: Prepared,
+        services: tuple[str, ...],
+        flags: dict[str, Any],
+    ) -> None:
+        self._session = session
+        self._project = project
+        self._prepared = prepared
+        self._flags = flags
+        self._shown = _attached_services(project, prepared.selected, services, flags)
+        self._containers = _final_containers(prepared)
+        colour = wants_colour(sys.stdout, os.environ) and not flags["no_color"] and session.ansi != "never"
+        colour = colour or session.ansi == "always"
+        shown = sorted(name for name, service in self._containers.items() if service in self._shown)
+        self._view = LogView(
+            sys.stdout, sys.stderr, colour=colour, prefix=not flags["no_log_prefix"], project=project.name, names=shown
+        )
+        self._names = shown
+        ttys = {name: service.tty for name, service in project.services.items()}
+        self._foreground = Foreground(session.client, project.name, ttys, self._view.write)
+        self._live = set(self._containers)
+        self._status = 0
+        self._stopping = 0
+        self._execution = self._make_execution()
+        self._started = threading.Event()
+
+    def play(self) -> int:
+        for name, service in self._containers.items():
+            if service not in self._shown:
+                self._foreground.mute(name)
+        self._foreground.watch()
+        with interrupts(self._foreground.happenings):
+            echo("Attaching to " + ", ".join(self._view.short(name) for name in self._names))
+            sys.stdout.flush()
+            for each in self._prepared.observed.containers:
+                if each.running and each.name in self._live:
+                    self._foreground.attach(each.name, each.service)
+            return self._follow()
+
+    def _follow(self) -> int:
+        starter = _Background(self._start)
+        starter.begin()
+        stopper: _Background | None = None
+        while True:
+            happening = next_happening(self._foreground.happenings, 0.1)
+            if starter.error and not self._stopping:
+                raise starter.error
+            if isinstance(happening, Interrupted):
+                self._stopping += 1
+                if self._stopping == 1:
+                    echo("Gracefully Stopping... press Ctrl+C again to force")
+                    sys.stdout.flush()
+                    stopper = _Background(self._stop)
+                    stopper.begin()
+                else:
+                    self._kill()
+                    return _INTERRUPTED
+            elif isinstance(happening, Ended):
+                self._ended(happening)
+                if self._must_abort(happening) and stopper is None:
+                    stopper = _Background(self._stop)
+                    stopper.begin()
+            elif isinstance(happening, Lost) and self._stopping == 0 and stopper is None:
+                raise ConnectionError(f"lost the engine's events: {happening.reason}")
+            if stopper is not None and stopper.done:
+                if stopper.error:
+                    raise stopper.error
+                self._drain()
+                return _INTERRUPTED if self._stopping else self._status
+            if starter.done and not self._live and stopper is None:
+                self._drain()
+                return self._status
+
+    def _start(self) -> None:
+        try:
+            self._execution.run()
+        finally:
+            self._started.set()
+
+    def _make_execution(self) -> Execution:
+        services = {
+            step.action.name: step.action.service
+            for step in self._prepared.plan
+            if isinstance(step.action, StartContainer)
+        }
+        context = Context(
+            self._session.client,
+            plain_progress(self._session),
+            before_start=lambda name: self._foreground.attach(name, services.get(name, "")),
+        )
+        return Execution(self._prepared.plan, context, width=self._session.parallel)
+
+    def _ended(self, ended: Ended) -> None:
+        self._foreground.drain(ended.name)
+        self._view.flush(ended.name)
+        if ended.service in self._shown:
+            suffix = " (restarting)" if ended.restarts else ""
+            echo(f"{self._view.short(ended.name)} exited with code {ended.status}{suffix}")
+            sys.stdout.flush()
+        if not ended.restarts:
+            self._live.discard(ended.name)
+
+    def _must_abort(self, ended: Ended) -> bool:
+        """Whether this end stops the others; notes the exit status that `up` will have."""
+        chosen = self._flags["exit_code_from"]
+        if ended.restarts or ended.service not in self._prepared.selected:
+            return False
+        if chosen:
+            if ended.service == chosen:
+                self._status = ended.status
+            return True
+        if self._flags["abort_on_container_exit"]:
+            self._status = self._status or ended.status
+            return True
+        if self._flags["abort_on_container_failure"] and ended.status:
+            self._status = self._status or ended.status
+            return True
+        return False
+
+    def _stop(self) -> None:
+        # What is just being started would be missed by a look at what runs.
+        self._execution.cancel()
+        self._started.wait()
+        self._carry_out(lambda found: stop_plan(found, self._flags["timeout"]))
+
+    def _kill(self) -> None:
+        self._carry_out(lambda found: kill_plan(found, "SIGKILL"))
+
+    def _carry_out(self, planner: Callable[[list[Any]], Plan]) -> None:
+        found = [
+            each
+            for each in containers_of(self._session.client, self._project.name)
+            if each.service in self._prepared.selected and not each.one_off
+        ]
+        context = Context(self._session.client, plain_progress(self._session))
+        execute(planner(found), context, width=self._session.parallel)
+
+    def _drain(self) -> None:
+        for name in self._names:
+            self._foreground.drain(name)
+            self._view.flush(name)
+        while (happening := next_happening(self._foreground.happenings, 0)) is not None:
+            self._note_late(happening)
+
+    def _note_late(self, happening: Happening) -> None:
+        if isinstance(happening, Ended):
+            if self._flags["exit_code_from"] == happening.service:
+                self._status = happening.status
+            if happening.service in self._shown:
+                echo(f"{self._view.short(happening.name)} exited with code {happening.status}")
+
+
+def plain_progress(session: Session) -> Progress:
+    """In plain lines: a block that is redrawn would fight with the services' output."""
+    mode = "plain" if session.progress_mode in ("auto", "tty") else session.progress_mode
+    return progress_for(sys.stderr, mode, os.environ)
+
+
+class _Background:
+    """A call in a thread of its own; `error` is what it raised."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self.error: BaseException | None = None
+        self.done = False
+
+    def begin(self) -> None:
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except BaseException as error:  # noqa: BLE001  (raised by the main thread)
+            self.error = error
+        self.done = True
+
+
+def _attached_services(
+    project: Project, selected: frozenset[str], asked: tuple[str, ...], flags: dict[str, Any]
+) -> frozenset[str]:
+    """The services whose output is shown."""
+    if flags["attach"]:
+        chosen = set(flags["attach"])
+    elif asked and not flags["attach_dependencies"]:
+        chosen = set(asked)
+    else:
+        chosen = set(selected)
+    silent = {
+        name for name, service in project.services.items() if service.attach is False and name not in flags["attach"]
+    }
+    return frozenset(chosen - silent - set(flags["no_attach"])) & selected
+
+
+def _final_containers(prepared: Prepared) -> dict[str, str]:
+    """The containers that will run, by name, with their services."""
+    removed = {step.key.removeprefix("remove:") for step in prepared.plan if step.key.startswith("remove:")}
+    found = {
+        each.name: each.service
+        for each in prepared.observed.containers
+        if each.service in prepared.selected and not each.one_off and each.id not in removed
+    }
+    found |= {
+        step.action.shown: step.action.service for step in prepared.plan if isinstance(step.action, CreateContainer)
+    }
+    found |= {
+        step.action.name: step.action.service for step in prepared.plan if isinstance(step.action, StartContainer)
+    }
+    return found

@@ -1,0 +1,91 @@
+"""`docker inspect`: the engine's own JSON, not what of it we have types for."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from dockless.cli.failure import Exit, Failure
+from dockless.cli.output import echo, note, render
+from dockless.cli.session import Session, pass_session
+from dockless.client.api import Client
+from dockless.wire.errors import NotFound
+
+_PATHS = {
+    "container": "/containers/{}/json",
+    "image": "/images/{}/json",
+    "network": "/networks/{}",
+    "volume": "/volumes/{}",
+}
+
+
+def _command(kind: str) -> click.Command:
+    @click.command("inspect", short_help=f"Display detailed information on one or more {kind}s")
+    @click.option("-f", "--format", "format_", default="", help="A Go template over the object")
+    @click.option("-s", "--size", is_flag=True, hidden=kind != "container", help="Display total file sizes")
+    @click.argument("names", nargs=-1, required=True, metavar=f"{kind.upper()} [{kind.upper()}...]")
+    @pass_session
+    def inspect(session: Session, /, names: tuple[str, ...], format_: str, size: bool) -> None:
+        _inspect(session.client, names, format_, lambda client, name: _one(client, kind, name, size), kind)
+
+    inspect.help = f"Display detailed information on one or more {kind}s."
+    return inspect
+
+
+container = _command("container")
+image = _command("image")
+network = _command("network")
+volume = _command("volume")
+
+
+@click.command("inspect", short_help="Return low-level information on objects")
+@click.option("-f", "--format", "format_", default="", help="A Go template over the object")
+@click.option("-s", "--size", is_flag=True, help="Display total file sizes if the type is container")
+@click.option(
+    "--type", "kind", type=click.Choice(sorted(_PATHS)), default=None, help="Only inspect objects of this type"
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME|ID [NAME|ID...]")
+@pass_session
+def any_object(session: Session, /, names: tuple[str, ...], format_: str, size: bool, kind: str | None) -> None:
+    """Return low-level information on containers, images, networks and volumes."""
+
+    def find(client: Client, name: str) -> Any:
+        for each in [kind] if kind else _PATHS:
+            try:
+                return _one(client, each, name, size)
+            except NotFound:
+                continue
+        raise NotFound(f"No such object: {name}")
+
+    _inspect(session.client, names, format_, find, "object")
+
+
+def _one(client: Client, kind: str, name: str, size: bool) -> Any:
+    query = {"size": size} if kind == "container" else None
+    return json.loads(client.transport.call("GET", _PATHS[kind].format(name), query).body)
+
+
+def _inspect(
+    client: Client, names: tuple[str, ...], format_: str, find: Callable[[Client, str], Any], kind: str
+) -> None:
+    found, missing = [], []
+    for name in names:
+        try:
+            found.append(find(client, name))
+        except NotFound as error:
+            missing.append(
+                f"Error: No such object: {name}" if kind == "object" else f"Error response from daemon: {error.message}"
+            )
+    if format_:
+        for each in found:
+            try:
+                echo(json.dumps(each) if format_ == "json" else render(format_, each))
+            except ValueError as error:
+                raise Failure(f"template parsing error: {error}", 64) from error
+    else:
+        echo(json.dumps(found, indent=4, ensure_ascii=False))
+    for message in missing:
+        note(message)
+    if missing:
+        raise Exit(1)

@@ -1,0 +1,107 @@
+"""How a command ends that did not end well: one message on standard error, and an exit status as `docker`'s.
+
+A fault of ours is a traceback in a log file, whose path is printed.
+"""
+
+import os
+import sys
+import traceback
+
+import click
+
+from dockless.cli.failure import Exit, Failure
+from dockless.cli.output import note
+
+_FAULT = 70  # EX_SOFTWARE
+
+
+def end_of(error: BaseException) -> int:
+    """Prints what there is to say and returns the exit status."""
+    match error:
+        case Exit():
+            return error.status
+        case Failure():
+            return _say(error.message, error.status)
+        case click.exceptions.Exit():
+            return error.exit_code
+        case click.UsageError():
+            return _usage(error)
+        case click.ClickException():
+            return _say(error.format_message(), error.exit_code)
+        case KeyboardInterrupt() | click.Abort():
+            note("")
+            return 130
+        case BrokenPipeError():
+            # Whoever read our output has left: what is still buffered has no reader either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else 1
+    return _expected(error) or _fault(error)
+
+
+def _expected(error: BaseException) -> int:
+    """A user's mistake or an engine's refusal: its exit status, or 0 for what is neither."""
+    from dockless.client.errors import EngineLost, EngineUnavailable
+    from dockless.wire.errors import ApiError
+
+    if isinstance(error, EngineUnavailable):
+        return _say(str(error), 1)
+    if isinstance(error, EngineLost):
+        return _say(f"lost the connection to the engine: {error}", 1)
+    if isinstance(error, ApiError):
+        return _say(f"Error response from daemon: {error.message.strip()}", 1)
+    from dockless.compose.errors import ComposeError, NoConfigurationError
+
+    if isinstance(error, NoConfigurationError):
+        return _say(
+            f"{error}\n  run this in a folder with a compose.yaml or docker-compose.yml, or name one with -f", 1
+        )
+    if isinstance(error, ComposeError):
+        return _say(str(error), 1)
+    from dockless.compose.run.actions import ConditionFailed
+    from dockless.compose.run.images import ImageError
+    from dockless.compose.run.mounts import MountError
+    from dockless.compose.run.order import ProjectError
+
+    if isinstance(error, ImageError):
+        return _say(str(error), error.status)
+    if isinstance(error, (ConditionFailed, ProjectError, MountError)):
+        return _say(str(error), 1)
+    return 0
+
+
+def _say(message: str, status: int) -> int:
+    note(message)
+    return status
+
+
+def _usage(error: click.UsageError) -> int:
+    """As `docker` words it; 125 for its commands, 1 for Compose's."""
+    context = error.ctx
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        option = error.option_name
+        message = f"unknown flag: {option}" if option.startswith("--") else f"unknown shorthand flag: {option}"
+    if context is None:
+        return _say(message, 1)
+    path = context.command_path
+    usage = context.get_usage().removeprefix("Usage: ")
+    note(f"{message}\n\nUsage:  {usage}\n\nRun '{path} --help' for more information")
+    return 1 if context.command.callback and "dockless.cli.compose" in context.command.callback.__module__ else 125
+
+
+def _fault(error: BaseException) -> int:
+    """A fault of ours: the whole story goes to a file."""
+    from dockless.places import Places
+
+    folder = Places.of(os.environ, os.geteuid()).root
+    path = folder / "cli.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{' '.join(sys.argv)}\n{text}\n")
+    except OSError as denied:
+        return _say(f"{text}\ninternal error (and {path} cannot be written: {denied.strerror})", _FAULT)
+    return _say(f"internal error: {type(error).__name__}: {error}\n  the traceback is in {path}", _FAULT)

@@ -1,0 +1,66 @@
+"""Groups of commands whose modules are imported when they are called, not when they are listed."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+
+class Entry(NamedTuple):
+    """Where a command is (`module:attribute` below `dockless.cli`), and what the list of commands says of it."""
+
+    target: str
+    help: str = ""
+    hidden: bool = False
+
+    def load(self) -> click.Command:
+        module, _, attribute = self.target.partition(":")
+        found = getattr(import_module(f"dockless.cli.{module}"), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+
+class LazyGroup(click.Group):
+    """`entries`: from a command's name to its place; `sections` order them in the help."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        entries: Mapping[str, Entry] | None = None,
+        sections: Mapping[str, tuple[str, ...]] | None = None,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(name, **attributes)
+        self.entries = dict(entries or {})
+        self.sections = dict(sections or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(name for name, entry in self.entries.items() if not entry.hidden)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.entries.get(cmd_name)
+        return entry.load() if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        command = self.get_command(ctx, name)
+        if command is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.list_commands(ctx), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"unknown command: {ctx.command_path} {name}.{hint}")
+        return name, command, args[1:]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        listed = self.list_commands(ctx)
+        sections = self.sections or {"Commands": tuple(listed)}
+        for title, chosen in sections.items():
+            rows = [(name, self.entries[name].help) for name in chosen if name in self.entries]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)

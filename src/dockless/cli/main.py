@@ -1,0 +1,25 @@
+"""The `dockless` command's entry: answers `--version` at once and hands everything else to `app`."""
+
+import gc
+import os
+import sys
+
+from dockless import __version__
+
+
+def main() -> None:
+    """Exits with the command's status."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-v"]):
+        sys.stdout.write(f"dockless version {__version__}\n")
+        sys.exit(0)
+    # What a command makes, it keeps until its end: the collector would look through all of it several times in vain.
+    gc.set_threshold(100_000)
+    from dockless.cli.app import run
+
+    status = run(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Taking the interpreter apart costs more than some commands do, and nothing waits for it: all files are closed,
+    # and what threads still wait for is wanted no more.
+    os._exit(status)

@@ -1,0 +1,161 @@
+"""What is printed: tables, human sizes and durations, JSON lines and Docker's `--format` templates.
+
+Pure text in, text out, except `echo`, which writes to standard output and treats a closed pipe as the end of the job.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+Row = Mapping[str, object]
+
+
+def echo(text: str) -> None:
+    """One line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """One line on standard error: what a person should know, and a pipe should not get."""
+    sys.stdout.flush()
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as Docker aligns them: each as wide as its widest cell plus three spaces, the last one ragged."""
+    cells = [list(headers), *[list(row) for row in rows]]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(headers))]
+    lines = ("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def to_json(value: object) -> str:
+    """Compact JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def json_line(row: Row) -> str:
+    return to_json(row)
+
+
+def print_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str) -> None:
+    """Prints rows as a table (`columns`: header → the row's field), as JSON lines, or by a Go template.
+
+    `format_` is `table`, `json`, `table TEMPLATE` or `TEMPLATE`; of the templates the fields and `json` are understood.
+    """
+    if format_ == "table":
+        echo(table(list(columns), [[str(row[field]) for field in columns.values()] for row in rows]))
+    elif format_ == "json":
+        for row in rows:
+            echo(json_line(row))
+    elif format_.startswith("table "):
+        template = format_.removeprefix("table ").replace("\\t", "\t")
+        names = {f".{field}": header for header, field in columns.items()}
+        heading = expand(template, lambda field: names.get(field, field.lstrip(".").upper()))
+        echo(table(heading.split("\t"), [render(template, row).split("\t") for row in rows]))
+    else:
+        for row in rows:
+            echo(render(format_, row))
+
+
+def render(template: str, row: Row) -> str:
+    """A Go template over one row."""
+    template = template.replace("\\t", "\t").replace("\\n", "\n")
+    return expand(template, lambda field: _field(row, field))
+
+
+_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+
+
+def expand(template: str, value: Callable[[str], str]) -> str:
+    """Replaces each `{{.Field}}` and `{{json .Field}}`; anything else in braces is refused by name.
+
+    Raises `ValueError`.
+    """
+
+    def one(match: re.Match[str]) -> str:
+        action = match.group(1)
+        if re.fullmatch(r"(json\s+)?\.[\w.]*", action):
+            return value(action)
+        if action.startswith('"') and action.endswith('"'):
+            return action[1:-1]
+        raise ValueError(f"template parsing error: cannot understand {{{{{action}}}}}: fields and `json` are supported")
+
+    return _ACTION.sub(one, template)
+
+
+def _field(row: Row, action: str) -> str:
+    as_json = action.startswith("json")
+    path = action.removeprefix("json").strip().lstrip(".")
+    value: object = row
+    for part in path.split(".") if path else []:
+        if not isinstance(value, Mapping) or part not in value:
+            raise ValueError(f"template: can't evaluate field {part}")
+        value = value[part]
+    if as_json:
+        return to_json(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + " ".join(str(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "map[" + " ".join(f"{key}:{item}" for key, item in sorted(value.items())) + "]"
+    return "<no value>" if value is None else str(value)
+
+
+def human_size(size: float, *, precision: int = 3) -> str:
+    """Bytes as Docker prints them: powers of 1000, `precision` significant digits (`1.98MB`)."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            return f"{size:.{precision}g}{unit}" if size < 1000 else f"{size:.0f}{unit}"
+        size /= 1000
+    raise AssertionError("unreachable")
+
+
+def human_bytes(size: float, *, precision: int = 4) -> str:
+    """Bytes in powers of 1024, as in `stats` (`12.5MiB`)."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            return f"{size:.{precision}g}{unit}"
+        size /= 1024
+    raise AssertionError("unreachable")
+
+
+def human_duration(seconds: float) -> str:
+    """A span of time as Docker words it: `Less than a second`, `About a minute`, `3 weeks`."""
+    whole = int(seconds)
+    minutes, hours = whole // 60, round(whole / 3600)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < 60:
+        return f"{whole} seconds"
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 46:
+        return f"{minutes} minutes"
+    if hours == 1:
+        return "About an hour"
+    if hours < 48:
+        return f"{hours} hours"
+    if hours < 24 * 7 * 2:
+        return f"{hours // 24} days"
+    if hours < 24 * 30 * 2:
+        return f"{hours // 24 // 7} weeks"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{whole // 3600 // 24 // 365} years"
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` characters, the last of them an ellipsis when something is cut."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def short_id(identifier: str) -> str:
+    """The twelve characters by which people know an object."""
+    return identifier.removeprefix("sha256:")[:12]

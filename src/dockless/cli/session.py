@@ -1,0 +1,140 @@
+"""What a command works with: the global options, the project that they name, and the engine.
+
+Both are made when they are first needed, and each costs its imports only then.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from dockless.cli.failure import Failure
+from dockless.cli.output import note
+
+if TYPE_CHECKING:
+    from dockless.cli.progress import Progress
+    from dockless.client.api import Client
+    from dockless.compose.load import LoadOptions
+    from dockless.compose.model import Project
+    from dockless.compose.run.convert import Converter
+
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+
+
+@dataclass
+class Session:
+    """The global options of `dockless` and `dockless compose`."""
+
+    files: tuple[str, ...] = ()
+    project_name: str = ""
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    project_directory: str = ""
+    ansi: str = "auto"
+    progress_mode: str = "auto"
+    parallel: int = -1
+    dry_run: bool = False
+    compatibility: bool = False
+    all_resources: bool = False
+    host: str = ""
+    stand_ins: bool = True
+    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @cached_property
+    def client(self) -> "Client":
+        """Raises `EngineUnavailable`."""
+        from dockless.client.connect import connect
+
+        environ = self.environ | {"DOCKER_HOST": self.host} if self.host else self.environ
+        return connect(environ)
+
+    def names_project(self) -> bool:
+        """Whether the command line or the environment names a project or its files."""
+        return bool(self.files or self.project_name or self.project_directory or self.environ.get("COMPOSE_FILE"))
+
+    def in_project(self) -> bool:
+        """Whether there is a project here: one is named, or a compose file is in this folder or in one above."""
+        if self.names_project():
+            return True
+        here = Path.cwd()
+        return any((folder / name).exists() for folder in (here, *here.parents) for name in COMPOSE_FILES)
+
+    def load(self, services: Iterable[str] = (), *, quiet: bool = False) -> "Project":
+        """The project; its warnings are printed unless `quiet`. Raises `ComposeError`."""
+        return self.load_with(self.load_options(services), quiet=quiet)
+
+    def load_options(self, services: Iterable[str] = (), **settings: bool) -> "LoadOptions":
+        """What loading is asked for; `settings` are `LoadOptions`' switches."""
+        from dockless.compose.load import LoadOptions
+
+        return LoadOptions(
+            files=self.files,
+            env_files=self.env_files,
+            environ=self.environ,
+            cwd=Path.cwd(),
+            project_directory=self.project_directory,
+            project_name=self.project_name,
+            profiles=self.profiles,
+            services=tuple(services),
+            all_resources=self.all_resources,
+            **cast(dict[str, Any], settings),
+        )
+
+    def load_with(self, options: "LoadOptions", *, quiet: bool = False) -> "Project":
+        """Loads, and prints the warnings unless `quiet`. Raises `ComposeError`."""
+        from dockless.compose.load import load
+
+        project = load(options)
+        if not quiet:
+            for warning in project.warnings:
+                warn(warning)
+        return project
+
+    def project_or_name(self) -> tuple["Project | None", str]:
+        """The project and its name; with `-p` alone and no compose file, only the name. Raises `ComposeError`."""
+        name = self.project_name or self.environ.get("COMPOSE_PROJECT_NAME", "")
+        if name and not self.files and not self.in_folder_with_file():
+            return None, name
+        project = self.load()
+        return project, project.name
+
+    def in_folder_with_file(self) -> bool:
+        if self.environ.get("COMPOSE_FILE") or self.project_directory:
+            return True
+        here = Path.cwd()
+        return any((folder / name).exists() for folder in (here, *here.parents) for name in COMPOSE_FILES)
+
+    def may_use_stand_ins(self, asked: bool | None) -> bool:
+        """What the command's own flag says, else the one given to `dockless`."""
+        return self.stand_ins if asked is None else asked
+
+    def converter(self, project: "Project") -> "Converter":
+        from dockless.compose.run.convert import Converter
+
+        major, _, minor = self.client.api_version.partition(".")
+        return Converter(project, (int(major), int(minor)))
+
+    def progress(self, *, quiet: bool = False) -> "Progress":
+        from dockless.cli.progress import standard
+
+        mode = "quiet" if quiet else self.progress_mode
+        return standard("plain" if mode == "auto" and self.ansi == "never" else mode)
+
+
+def session_of(context: click.Context) -> Session:
+    found = context.find_object(Session)
+    if found is None:
+        raise Failure("this command needs the dockless program around it")
+    return found
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def warn(text: str) -> None:
+    """As Docker Compose prints its warnings, but without the time."""
+    note(f"WARN[0000] {text}")

@@ -1,0 +1,46 @@
+"""Finds the engine to talk to: the one that `DOCKER_HOST` names, else our own, which is started where none runs."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from dockless.client.api import Client
+from dockless.client.endpoint import Endpoint, parse_host
+from dockless.client.errors import EngineLost, EngineUnavailable
+from dockless.places import Places
+
+OURS = ("-m", "dockless.server")
+
+_PATIENCE = 30.0
+
+
+def connect(
+    environ: Mapping[str, str], uid: int | None = None, *, start: bool = True, engine: Sequence[str] = OURS
+) -> Client:
+    """A client of an engine that has answered; `uid` is this process's where it is not given.
+
+    `start` False: does not start an engine of ours; `engine`: what Python is told to run for it. Raises
+    `EngineUnavailable` with what a user can do about it.
+    """
+    if named := environ.get("DOCKER_HOST"):
+        return _reach(parse_host(named, environ))
+    places = Places.of(environ, os.geteuid() if uid is None else uid)
+    endpoint = Endpoint(path=str(places.engine_socket))
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return Client(endpoint)
+        except (EngineUnavailable, EngineLost):
+            if not start or time.monotonic() > deadline:
+                raise
+        from dockless.client.start import try_start
+
+        # Where somebody else is starting it, or an idle engine is just going, there is a pause.
+        time.sleep(try_start(places, environ, engine))
+
+
+def _reach(endpoint: Endpoint) -> Client:
+    try:
+        return Client(endpoint)
+    except EngineLost as error:
+        raise EngineUnavailable(f"what listens at {endpoint} is no engine: {error}") from error

@@ -1,0 +1,42 @@
+"""What a load is asked to do; the process's environment, folder and standard input are handed in."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def read_standard_input() -> str:
+    """All of standard input, for `-f -`."""
+    return sys.stdin.read()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """As the command line gives them.
+
+    `files` are the values of `-f` (`-`: standard input); empty: `COMPOSE_FILE`, else compose.yaml and its kin in
+    `cwd` or the nearest folder above. `env_files` are those of `--env-file`; empty: `COMPOSE_ENV_FILES`, else `.env`.
+    `environ` is the process's environment. `profiles` are added to `COMPOSE_PROFILES`.
+    """
+
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    cwd: Path = field(default_factory=Path.cwd)
+    project_directory: str = ""
+    project_name: str = ""
+    profiles: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    """Services named on the command line: they are enabled whatever their profiles, and the project is restricted to
+    them and what they depend on."""
+    all_resources: bool = False
+    """Keeps networks, volumes, secrets and configs that no service uses."""
+    interpolate: bool = True
+    normalize: bool = True
+    resolve_paths: bool = True
+    resolve_environment: bool = True
+    """Reads `env_file` into `environment`; False leaves both as written (`config --no-env-resolution`, `--hash`)."""
+    consistency: bool = True
+    standard_input: Callable[[], str] = read_standard_input

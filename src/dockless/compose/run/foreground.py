@@ -1,0 +1,158 @@
+"""`up` in the foreground: what containers print, how they end, and when it is over.
+
+Output is taken by attaching before the start, so that nothing is missed; a container that its restart policy brings
+back is followed through its log from the moment of that start. What happens is told to one queue that one thread
+reads.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from msgspec import Struct
+
+from dockless.client.api import Client
+from dockless.client.errors import EngineLost
+from dockless.compose.run import names
+from dockless.wire.errors import ApiError, NotFound
+from dockless.wire.queries import AttachOptions, LogOptions
+from dockless.wire.system import EventMessage
+
+Sink = Callable[[str, int, bytes], None]
+"""Takes a container's name, the stream (1 or 2) and bytes, from any thread."""
+
+_DRAIN_SECONDS = 2.0
+
+
+class Ended(Struct, frozen=True):
+    """A container ended; `restarts`: its policy brings it back."""
+
+    name: str
+    service: str
+    status: int
+    restarts: bool
+
+
+class Interrupted(Struct, frozen=True):
+    """SIGINT or SIGTERM arrived."""
+
+
+class Lost(Struct, frozen=True):
+    """The engine's events broke off."""
+
+    reason: str
+
+
+Happening = Ended | Interrupted | Lost
+
+
+class Foreground:
+    """Follows a project's containers. `ttys`: whether a service's containers have a terminal."""
+
+    def __init__(self, client: Client, project: str, ttys: Mapping[str, bool], sink: Sink) -> None:
+        self.happenings: SimpleQueue[Happening] = SimpleQueue()
+        self._client = client
+        self._project = project
+        self._ttys = ttys
+        self._sink = sink
+        self._readers: dict[str, threading.Thread] = {}
+        self._mute: set[str] = set()
+        self._attached_once: set[str] = set()
+
+    def watch(self) -> None:
+        """Begins to listen to the project's events; from here on no end of a container is missed."""
+        filters = {"type": ["container"], "label": [f"{names.PROJECT}={self._project}"]}
+        events = self._client.system.events(filters=filters)
+        threading.Thread(target=self._listen, args=(events,), daemon=True).start()
+
+    def mute(self, name: str) -> None:
+        """Watches a container without showing what it prints (`attach: false`)."""
+        self._mute.add(name)
+
+    def attach(self, name: str, service: str) -> None:
+        """Takes the output of a container from now on; to be called before its start."""
+        if name in self._mute:
+            return
+        options = AttachOptions(stream=True, stdout=True, stderr=True)
+        try:
+            stream = self._client.containers.attach(name, options, tty=self._ttys.get(service, False))
+        except NotFound:
+            return  # it was removed since it was listed; its end is told by the events
+        self._attached_once.add(name)
+        self._read(name, stream)
+
+    def drain(self, name: str) -> None:
+        """Waits until what a container printed before its end has been shown."""
+        reader = self._readers.get(name)
+        if reader:
+            reader.join(_DRAIN_SECONDS)
+
+    def _read(self, name: str, output: Iterable[tuple[int, bytes]]) -> None:
+        reader = threading.Thread(target=self._pump, args=(name, output), daemon=True)
+        self._readers[name] = reader
+        reader.start()
+
+    def _pump(self, name: str, output: Iterable[tuple[int, bytes]]) -> None:
+        try:
+            for stream, data in output:
+                self._sink(name, stream, data)
+        except (EngineLost, OSError) as error:
+            self._sink(name, 2, f"(output of {name} broke off: {error})\n".encode())
+
+    def _listen(self, events: Iterable[EventMessage]) -> None:
+        try:
+            for event in events:
+                self._event(event)
+        except (EngineLost, ApiError, OSError) as error:
+            self.happenings.put(Lost(str(error)))
+        else:
+            self.happenings.put(Lost("the engine ended its list of events"))
+
+    def _event(self, event: EventMessage) -> None:
+        attributes = event.actor.attributes
+        name, service = attributes.get("name", ""), attributes.get(names.SERVICE, "")
+        if attributes.get(names.ONE_OFF) == "True":
+            return
+        if event.action == "die":
+            code = attributes.get("exitCode", "0")
+            self.happenings.put(Ended(name, service, int(code or 0), self._comes_back(event.actor.id)))
+        elif event.action == "start":
+            reader = self._readers.get(name)
+            if name in self._attached_once and (reader is None or not reader.is_alive()):
+                # Not started by us, so nobody attached before: its log has what it has printed since.
+                options = LogOptions(follow=True, stdout=True, stderr=True, since=event.time_nano)
+                tty = self._ttys.get(service, False)
+                self._read(name, self._client.containers.logs(event.actor.id, options, tty=tty))
+
+    def _comes_back(self, container: str) -> bool:
+        try:
+            state = self._client.containers.inspect(container).state
+        except NotFound:
+            return False
+        return state.restarting or state.running
+
+
+@contextmanager
+def interrupts(happenings: SimpleQueue[Happening]) -> Iterator[None]:
+    """SIGINT and SIGTERM become happenings instead of exceptions, so that nothing is cut off in the middle."""
+
+    def tell(_: int, __: FrameType | None) -> None:
+        happenings.put(Interrupted())
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def next_happening(happenings: SimpleQueue[Happening], seconds: float | None = None) -> Happening | None:
+    """The next one, or None after `seconds`."""
+    try:
+        return happenings.get(timeout=seconds)
+    except Empty:
+        return None

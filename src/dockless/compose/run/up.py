@@ -1,0 +1,58 @@
+"""From a project to the plan of `up`: looks at the engine, sees to the images, compares."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from dockless.client.api import Client
+from dockless.compose.model import Project
+from dockless.compose.run.converge import UpOptions, up_plan
+from dockless.compose.run.convert import Converter
+from dockless.compose.run.execute import Reporter
+from dockless.compose.run.images import ImageOptions, ensure_images
+from dockless.compose.run.observe import Observed, observe, together
+from dockless.compose.run.order import ProjectError, in_order, with_dependencies
+from dockless.compose.run.plan import Plan
+from dockless.compose.run.readiness import ImageFacts
+
+
+class Prepared(Struct, frozen=True):
+    """What `up` knows before it acts. `selected`: the services that it is about, dependencies included."""
+
+    plan: Plan
+    selected: frozenset[str]
+    observed: Observed
+    images: Mapping[str, ImageFacts]
+
+
+def prepare(
+    client: Client,
+    project: Project,
+    services: Sequence[str],
+    options: UpOptions,
+    images: ImageOptions,
+    converter: Converter,
+    reporter: Reporter,
+    *,
+    with_deps: bool = True,
+) -> Prepared:
+    """Pulls and builds what is missing, and plans the rest.
+
+    Raises `ProjectError`, `ImageError`, `MountError`, `ApiError`.
+    """
+    selected = with_dependencies(project, services) if with_deps else frozenset(services or project.services)
+    if unknown := selected - project.services.keys():
+        raise ProjectError(f"no such service: {sorted(unknown)[0]}")
+    for name in options.scale:
+        if name not in project.services:
+            raise ProjectError(f"no such service: {name}")
+    wanted = in_order(project, selected)
+    if not wanted:
+        raise ProjectError("no service selected")
+    facts, observed = together(
+        lambda: ensure_images(client, project, wanted, images, reporter),
+        lambda: observe(client, project.name),
+    )
+    plan = up_plan(project, observed, facts, selected, options, converter)
+    plan.warnings.extend(converter.warnings)
+    return Prepared(plan, selected, observed, facts)

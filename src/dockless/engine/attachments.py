@@ -1,0 +1,89 @@
+"""Connecting containers to networks and taking them off again, running or not."""
+
+from dockless.engine.containers import Containers
+from dockless.engine.events import Events
+from dockless.engine.helpers import Helpers
+from dockless.engine.networks import Networks
+from dockless.engine.records import ContainerRecord, Endpoint, NetworkRecord, Table, replace
+from dockless.engine.wiring import Wiring
+from dockless.wire.endpoints import EndpointSettings
+from dockless.wire.errors import BadParameter, Forbidden
+from dockless.wire.filters import Filters
+from dockless.wire.networks import (
+    Network,
+    NetworkConnectRequest,
+    NetworkCreateRequest,
+    NetworkCreateResponse,
+    NetworkDisconnectRequest,
+    NetworkPruneResponse,
+)
+
+
+class NetworksWithContainers:
+    """The API's networks: `Networks`, and which containers are on them."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        containers: Containers,
+        table: Table[ContainerRecord],
+        wiring: Wiring,
+        helpers: Helpers,
+        events: Events,
+    ) -> None:
+        self._networks = networks
+        self._containers = containers
+        self._table = table
+        self._wiring = wiring
+        self._helpers = helpers
+        self._events = events
+
+    async def create(self, body: NetworkCreateRequest) -> NetworkCreateResponse:
+        return await self._networks.create(body)
+
+    async def list(self, *, filters: Filters) -> tuple[Network, ...]:
+        return await self._networks.list(filters)
+
+    async def inspect(self, id: str) -> Network:
+        return await self._networks.inspect(id)
+
+    async def remove(self, id: str) -> None:
+        await self._networks.remove(id)
+
+    async def prune(self, *, filters: Filters) -> NetworkPruneResponse:
+        return await self._networks.prune(filters)
+
+    async def connect(self, id: str, body: NetworkConnectRequest) -> None:
+        network = self._networks.find(id)
+        record = self._containers.find(body.container)
+        mode = record.host.network_mode
+        if mode == "host" or mode.startswith("container:"):
+            raise BadParameter(
+                f"container {record.name} shares a network namespace and cannot be connected to a network"
+            )
+        if network.name in record.endpoints:
+            raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
+        settings = body.endpoint_config or EndpointSettings()
+        endpoint = Endpoint(network.id, network.name, settings)
+        record = replace(record, endpoints={**record.endpoints, network.name: endpoint})
+        self._table.save(record)
+        if record.running:
+            self._table.save(self._wiring.plug(await self._helpers.fabric(), record, network.name))
+        self._publish("connect", network, record)
+
+    async def disconnect(self, id: str, body: NetworkDisconnectRequest) -> None:
+        network = self._networks.find(id)
+        record = self._containers.find(body.container)
+        if network.name not in record.endpoints:
+            raise BadParameter(f"container {record.id} is not connected to network {network.name}")
+        if record.running:
+            record = self._wiring.unplug(await self._helpers.fabric(), record, network.name)
+        else:
+            rest = {name: endpoint for name, endpoint in record.endpoints.items() if name != network.name}
+            record = replace(record, endpoints=rest)
+        self._table.save(record)
+        self._publish("disconnect", network, record)
+
+    def _publish(self, action: str, network: NetworkRecord, record: ContainerRecord) -> None:
+        attributes = {"name": network.name, "type": network.driver, "container": record.id}
+        self._events.publish("network", action, network.id, attributes)

@@ -1,0 +1,175 @@
+"""From a create request and an image to a container's record: whose setting wins, and what is refused.
+
+Pure but for the networks and mounts that it looks up; nothing is started or written here.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+
+from dockless.engine.log_files import BadOption, parse_options
+from dockless.engine.mounting import Mounting
+from dockless.engine.networks import Networks
+from dockless.engine.records import ContainerRecord, Endpoint, new_id, replace
+from dockless.wire.config import ContainerConfig, Empty, HealthConfig, HostConfig
+from dockless.wire.containers import ContainerCreateRequest
+from dockless.wire.endpoints import EndpointSettings
+from dockless.wire.errors import BadParameter
+
+DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
+_LOG_DRIVERS = ("", "json-file", "none")
+
+
+def new_record(
+    name: str,
+    request: ContainerCreateRequest,
+    image_id: str,
+    image: ContainerConfig,
+    networks: Networks,
+    mounting: Mounting,
+) -> ContainerRecord:
+    """Raises BadParameter for a request that makes no sense, NotFound for a network or container that is not there."""
+    host = request.host_config
+    _check(host)
+    identity = new_id()
+    config = _merge(request, image, identity, host)
+    path, args = _command(config)
+    return ContainerRecord(
+        id=identity,
+        name=name,
+        created=time.time_ns(),
+        image_id=image_id,
+        image_name=request.image,
+        config=config,
+        host=replace(host, network_mode=_mode(host.network_mode)),
+        path=path,
+        args=args,
+        endpoints=_endpoints(request, networks),
+        mounts=mounting.resolve(host, config.volumes or (), config.working_dir),
+    )
+
+
+def _check(host: HostConfig) -> None:
+    policy = host.restart_policy
+    if policy.name not in _RESTARTS:
+        raise BadParameter(
+            f'invalid restart policy: unknown policy "{policy.name}"; use one of no, always, on-failure, unless-stopped'
+        )
+    if policy.maximum_retry_count and policy.name != "on-failure":
+        raise BadParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+    if host.auto_remove and policy.name not in ("", "no"):
+        raise BadParameter("can't create 'AutoRemove' container with restart policy")
+    if host.log_config.type not in _LOG_DRIVERS:
+        raise BadParameter(
+            f'logger: no log driver named "{host.log_config.type}" is registered; there are json-file and none'
+        )
+    if host.log_config.type != "none":
+        try:
+            parse_options(host.log_config.config or {})
+        except BadOption as error:
+            raise BadParameter(str(error)) from error
+    if host.runtime not in ("", "dockless", "runc"):
+        raise BadParameter(f"unknown or invalid runtime name: {host.runtime}")
+    if host.memory and host.memory < 6 * 1024 * 1024:
+        raise BadParameter("Minimum memory limit allowed is 6MB")
+    if host.device_requests:
+        raise BadParameter("could not select device driver: devices by capability (GPUs) are not supported")
+
+
+def _mode(mode: str) -> str:
+    return "bridge" if mode in ("", "default") else mode
+
+
+def _merge(request: ContainerCreateRequest, image: ContainerConfig, identity: str, host: HostConfig) -> ContainerConfig:
+    """The request's settings over the image's. An entrypoint of the request's own drops the image's command."""
+    cmd, entrypoint = request.cmd, request.entrypoint
+    if not entrypoint:
+        if not cmd:
+            cmd = image.cmd
+        if entrypoint is None:
+            entrypoint = image.entrypoint
+    if entrypoint == ("",):
+        entrypoint = None
+    if not (entrypoint or cmd):
+        raise BadParameter("no command specified")
+    hostname = request.hostname
+    if not hostname and not host.network_mode.startswith(("host", "container:")) and host.uts_mode != "host":
+        hostname = identity[:12]
+    exposed: dict[str, Empty] = dict(image.exposed_ports or {}) | dict(request.exposed_ports or {})
+    for port in host.port_bindings or {}:
+        exposed.setdefault(port if "/" in port else f"{port}/tcp", Empty())
+    return replace(
+        request.config,
+        hostname=hostname,
+        user=request.user or image.user,
+        working_dir=request.working_dir or image.working_dir,
+        env=_environment(image.env or (), request.env or ()),
+        cmd=cmd,
+        entrypoint=entrypoint,
+        exposed_ports=exposed or None,
+        volumes={**(image.volumes or {}), **(request.volumes or {})} or None,
+        labels={**(image.labels or {}), **(request.labels or {})},
+        stop_signal=request.stop_signal or image.stop_signal,
+        stop_timeout=request.stop_timeout if request.stop_timeout is not None else image.stop_timeout,
+        healthcheck=_healthcheck(request.healthcheck, image.healthcheck),
+        shell=request.shell or image.shell,
+        on_build=None,
+    )
+
+
+def _environment(image: tuple[str, ...], request: tuple[str, ...]) -> tuple[str, ...]:
+    """By name, the request's value wins; `NAME` without `=` takes the variable away."""
+    merged: dict[str, str | None] = {entry.partition("=")[0]: entry for entry in image}
+    for entry in request:
+        name, equals, _ = entry.partition("=")
+        merged[name] = entry if equals else None
+    values = [entry for entry in merged.values() if entry is not None]
+    if "PATH" not in merged:
+        values.insert(0, DEFAULT_PATH)
+    return tuple(values)
+
+
+def _healthcheck(request: HealthConfig | None, image: HealthConfig | None) -> HealthConfig | None:
+    if request is None or image is None:
+        return request or image
+    return HealthConfig(
+        test=request.test or image.test,
+        interval=request.interval or image.interval,
+        timeout=request.timeout or image.timeout,
+        start_period=request.start_period or image.start_period,
+        start_interval=request.start_interval or image.start_interval,
+        retries=request.retries or image.retries,
+    )
+
+
+def _command(config: ContainerConfig) -> tuple[str, tuple[str, ...]]:
+    words = (*(config.entrypoint or ()), *(config.cmd or ()))
+    return words[0], words[1:]
+
+
+def _endpoints(request: ContainerCreateRequest, networks: Networks) -> dict[str, Endpoint]:
+    """One for each network wanted; the network of `NetworkMode` first, whatever the order in the request."""
+    mode = _mode(request.host_config.network_mode)
+    if mode == "none" or mode == "host" or mode.startswith("container:") or request.network_disabled:
+        return {}
+    asked: Mapping[str, EndpointSettings | None] = request.networking_config.endpoints_config or {}
+    found: dict[str, Endpoint] = {}
+    for reference in dict.fromkeys((mode, *asked)):
+        record = networks.find(reference)
+        settings = asked.get(reference) or EndpointSettings()
+        if reference == mode and reference not in asked:
+            settings = next(
+                (value for key, value in asked.items() if value and key in ("default", record.id, record.name)),
+                settings,
+            )
+        if record.name not in found:
+            found[record.name] = Endpoint(record.id, record.name, _with_mac(settings, request, not found))
+    return found
+
+
+def _with_mac(settings: EndpointSettings, request: ContainerCreateRequest, first: bool) -> EndpointSettings:
+    if first and request.mac_address and not settings.mac_address:
+        return replace(settings, mac_address=request.mac_address)
+    return settings

@@ -1,0 +1,308 @@
+"""Execs: further processes in running containers, and the health checks' own.
+
+An exec is not stored: it lives as long as the engine remembers it, at most until its container ends. Its output is not
+logged; it goes to the client that started it.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dockless.engine import processes
+from dockless.engine.attaching import feed, forward
+from dockless.engine.events import Events
+from dockless.engine.health import CheckResult
+from dockless.engine.helpers import Helpers
+from dockless.engine.inputs import Input
+from dockless.engine.lifecycle import Lifecycle, event_attributes
+from dockless.engine.outputs import Outputs
+from dockless.engine.records import ContainerRecord, new_id
+from dockless.engine.spec import exec_process
+from dockless.engine.streams import Hijacked
+from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started, Stream
+from dockless.launcher.spec import Process
+from dockless.wire.errors import BadParameter, Conflict, Internal, NotFound
+from dockless.wire.execs import ExecCreateRequest, ExecInspect, ExecProcess
+
+CHUNK = 64 * 1024
+KEPT = 300.0  # seconds that an ended exec can still be asked for its status
+BOTH = frozenset(("stdout", "stderr"))
+
+
+@dataclass
+class Exec:
+    id: str
+    container: str
+    body: ExecCreateRequest
+    process: Started | None = None
+    exit: ExitStatus | None = None
+    outputs: Outputs = field(default_factory=Outputs)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    input: Input | None = None
+    readers: list[int] = field(default_factory=list)
+
+
+class Execs:
+    """`layers` gives a container's folders, topmost first, its own upper directory among them."""
+
+    def __init__(
+        self,
+        helpers: Helpers,
+        lifecycle: Lifecycle,
+        events: Events,
+        find: Callable[[str], ContainerRecord],
+        layers: Callable[[ContainerRecord], Sequence[Path]],
+    ) -> None:
+        self._helpers = helpers
+        self._lifecycle = lifecycle
+        self._events = events
+        self._find = find
+        self._layers = layers
+        self._execs: dict[str, Exec] = {}
+
+    @property
+    def busy(self) -> bool:
+        return any(item.process is not None and item.exit is None for item in self._execs.values())
+
+    async def create(self, container_id: str, body: ExecCreateRequest) -> str:
+        record = self._find(container_id)
+        if not record.running:
+            raise Conflict(f"container {record.id} is not running")
+        if record.state.status == "paused":
+            raise Conflict(f"container {record.name} is paused, unpause the container before exec")
+        if not body.cmd:
+            raise BadParameter("No exec command specified")
+        item = Exec(new_id(), record.id, body)
+        self._execs[item.id] = item
+        self._lifecycle.live(record.id).execs.add(item.id)
+        self._publish(record, f"exec_create: {' '.join(body.cmd)}", item)
+        return item.id
+
+    async def start(self, exec_id: str, *, detach: bool, tty: bool, stream: Hijacked | None) -> None:
+        item = self._known(exec_id)
+        if item.process is not None or item.exit is not None:
+            raise Conflict(f"exec instance {exec_id} has already run")
+        record = self._find(item.container)
+        if not record.running:
+            raise Conflict(f"container {record.id} is not running")
+        process = exec_process(record, self._layers(record), item.body)
+        if stream is None or detach:
+            await self._run(item, record, process)
+            return
+        listener = item.outputs.listen()
+        stream.accept()
+        await self._run(item, record, process)
+        sending = asyncio.create_task(self._send_input(item, stream)) if item.body.attach_stdin else None
+        wanted = _wanted(item.body)
+        try:
+            await forward(listener, stream, raw=item.body.tty, wanted=wanted)
+            await item.ended.wait()
+        except ConnectionError:
+            pass  # the client is gone; the process goes on, as in Docker
+        finally:
+            listener.close()
+            if sending is not None:
+                sending.cancel()
+
+    async def resize(self, exec_id: str, *, height: int, width: int) -> None:
+        item = self._known(exec_id)
+        if item.process is not None and item.process.terminal is not None:
+            processes.resize(item.process.terminal.read, height, width)
+
+    async def inspect(self, exec_id: str) -> ExecInspect:
+        item = self._known(exec_id)
+        body = item.body
+        command = body.cmd or ("",)
+        return ExecInspect(
+            id=item.id,
+            running=item.process is not None and item.exit is None,
+            exit_code=item.exit.code if item.exit else None,
+            process_config=ExecProcess(
+                tty=body.tty, entrypoint=command[0], arguments=command[1:], privileged=body.privileged, user=body.user
+            ),
+            open_stdin=body.attach_stdin,
+            open_stderr=body.attach_stderr,
+            open_stdout=body.attach_stdout,
+            container_id=item.container,
+            detach_keys=body.detach_keys,
+            pid=item.process.pid if item.process else 0,
+        )
+
+    async def check(self, container: str, argv: tuple[str, ...], timeout: float) -> CheckResult:
+        """Runs a health check: its status and what it printed; -1 where it could not be run or took too long."""
+        record = self._find(container)
+        item = Exec(new_id(), record.id, ExecCreateRequest(cmd=argv, attach_stdout=True, attach_stderr=True))
+        self._execs[item.id] = item
+        listener = item.outputs.listen()
+        collected = bytearray()
+
+        async def collect() -> None:
+            while (chunk := await listener.next()) is not None:
+                collected.extend(chunk[1])
+            await item.ended.wait()
+
+        try:
+            await self._run(item, record, exec_process(record, self._layers(record), item.body))
+            await asyncio.wait_for(collect(), timeout)
+        except TimeoutError:
+            self._kill(item)
+            return CheckResult(-1, f"Health check exceeded timeout ({timeout:g}s)")
+        except (BadParameter, Internal) as error:
+            return CheckResult(-1, error.message)
+        finally:
+            listener.close()
+            self._execs.pop(item.id, None)
+        code = item.exit.code if item.exit else -1
+        return CheckResult(code, collected.decode(errors="replace"))
+
+    def knows(self, identity: str) -> bool:
+        return identity in self._execs
+
+    def exited(self, identity: str, status: ExitStatus) -> None:
+        """The launcher's word. What is left of the output is read, then the status is there, then the stream ends."""
+        item = self._execs.get(identity)
+        if item is not None:
+            self._finish(item, status)
+
+    async def _run(self, item: Exec, record: ContainerRecord, process: Process) -> None:
+        launcher = await self._helpers.launcher()
+        try:
+            started = await launcher.exec(
+                item.id, record.id, process, stdin=item.body.attach_stdin and not item.body.tty
+            )
+        except LaunchError as error:
+            item.exit = ExitStatus(error.exit_status)
+            item.ended.set()
+            item.outputs.end()
+            raise BadParameter(f"OCI runtime exec failed: exec failed: {error.message}") from error
+        except LauncherLost as error:
+            raise Internal("the launcher ended while it started the process; try again") from error
+        item.process = started
+        item.input = Input.of(started)
+        item.outputs.throttle = lambda owner, hold: self._throttle(item, hold)
+        self._publish(record, f"exec_start: {' '.join(item.body.cmd or ())}", item)
+        streams = (
+            {"stdout": started.terminal} if started.terminal else {"stdout": started.stdout, "stderr": started.stderr}
+        )
+        for name, pipe in streams.items():
+            if pipe is not None:
+                self._read(item, name, pipe)
+
+    def _read(self, item: Exec, name: str, pipe: Stream) -> None:
+        """An exec's output is not stored, so its staging pipe is not needed."""
+        os.close(pipe.staging_read)
+        os.close(pipe.staging_write)
+        os.set_blocking(pipe.read, False)
+        item.readers.append(pipe.read)
+        asyncio.get_running_loop().add_reader(pipe.read, self._pump, item, name, pipe.read)
+
+    def _pump(self, item: Exec, name: str, descriptor: int) -> bool:
+        """Answers whether there may be more at once."""
+        try:
+            data = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""  # EIO: the other end of a terminal is closed
+        if data:
+            item.outputs.publish(name, data)
+            return True
+        asyncio.get_running_loop().remove_reader(descriptor)
+        item.readers.remove(descriptor)
+        if item.process is None or item.process.terminal is None:
+            os.close(descriptor)
+        return False
+
+    def _throttle(self, item: Exec, hold: bool) -> None:
+        """A client that does not keep up holds its exec's output back."""
+        loop = asyncio.get_running_loop()
+        process = item.process
+        if process is None:
+            return
+        pipes = (
+            {"stdout": process.terminal} if process.terminal else {"stdout": process.stdout, "stderr": process.stderr}
+        )
+        for name, pipe in pipes.items():
+            if pipe is not None and pipe.read in item.readers:
+                if hold:
+                    loop.remove_reader(pipe.read)
+                else:
+                    loop.add_reader(pipe.read, self._pump, item, name, pipe.read)
+
+    def _finish(self, item: Exec, status: ExitStatus) -> None:
+        process = item.process
+        item.exit = status
+        if process is not None:
+            pipes = (
+                {"stdout": process.terminal}
+                if process.terminal
+                else {"stdout": process.stdout, "stderr": process.stderr}
+            )
+            for name, pipe in pipes.items():
+                while pipe is not None and pipe.read in item.readers and self._pump(item, name, pipe.read):
+                    pass
+                if pipe is not None and pipe.read in item.readers:
+                    # Somebody else still holds the other end (a process that it left behind): enough is enough.
+                    asyncio.get_running_loop().remove_reader(pipe.read)
+                    item.readers.remove(pipe.read)
+                    if process.terminal is None:
+                        os.close(pipe.read)
+            if item.input is not None:
+                item.input.close()
+            if process.terminal is not None:
+                os.close(process.terminal.read)
+            os.close(process.pidfd)
+        item.ended.set()
+        item.outputs.end()
+        asyncio.get_running_loop().create_task(self._forget(item))
+        record = self._lifecycle_record(item)
+        if record is not None:
+            self._publish(record, "exec_die", item, exitCode=str(status.code))
+
+    async def _forget(self, item: Exec) -> None:
+        launcher = self._helpers.open_launcher
+        if launcher is not None:
+            await launcher.forget(item.id)
+        await asyncio.sleep(KEPT)
+        self._execs.pop(item.id, None)
+        self._lifecycle.live(item.container).execs.discard(item.id)
+
+    async def _send_input(self, item: Exec, stream: Hijacked) -> None:
+        async def target() -> Input | None:
+            return item.input
+
+        if await feed(stream, target) and not item.body.tty and item.input is not None:
+            item.input.close()
+            await (await self._helpers.launcher()).close_stdin(item.id)
+
+    def _kill(self, item: Exec) -> None:
+        import signal
+
+        if item.process is not None and item.exit is None:
+            signal.pidfd_send_signal(item.process.pidfd, signal.SIGKILL)
+
+    def _lifecycle_record(self, item: Exec) -> ContainerRecord | None:
+        try:
+            return self._find(item.container)
+        except NotFound:
+            return None
+
+    def _known(self, exec_id: str) -> Exec:
+        item = self._execs.get(exec_id)
+        if item is None:
+            raise NotFound(f"No such exec instance: {exec_id}")
+        return item
+
+    def _publish(self, record: ContainerRecord, action: str, item: Exec, **more: str) -> None:
+        attributes = {**event_attributes(record), "execID": item.id, **more}
+        self._events.publish("container", action, record.id, attributes, at=time.time_ns())
+
+
+def _wanted(body: ExecCreateRequest) -> frozenset[str]:
+    wanted = frozenset(
+        name for name, asked in (("stdout", body.attach_stdout), ("stderr", body.attach_stderr)) if asked
+    )
+    return BOTH if body.tty else wanted

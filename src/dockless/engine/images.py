@@ -1,0 +1,450 @@
+"""Images, as the API asks for them. The store, the registry and the builder do the work; here are the answers."""
+
+import asyncio
+import contextlib
+import functools
+import tarfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from dockless.build.builder import Builder
+from dockless.build.errors import BuildError
+from dockless.build.events import BuildEvent, classic_messages, trace
+from dockless.build.options import BuildOptions
+from dockless.build.steps import Cancellation
+from dockless.dockerfile.errors import DockerfileError
+from dockless.engine.background import Feed
+from dockless.engine.events import Events
+from dockless.engine.obtaining import CannotObtain, Obtaining, Wish
+from dockless.engine.records import ContainerRecord
+from dockless.engine.transfers import Transfers, parsed
+from dockless.images import config as image_config
+from dockless.images.credentials import Credentials
+from dockless.images.errors import ImageError
+from dockless.images.progress import PullEvent
+from dockless.images.reference import InvalidReference, Reference
+from dockless.images.scratch import Scratch
+from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage
+from dockless.images.trees import remove_tree
+from dockless.images.unpack import extract
+from dockless.places import Places
+from dockless.wire.auth import AuthConfig
+from dockless.wire.config import ContainerConfig, Empty, HealthConfig
+from dockless.wire.errors import ApiError, BadParameter, Conflict, NotFound
+from dockless.wire.filters import Filters
+from dockless.wire.images import (
+    BuildPruneResponse,
+    DistributionInspect,
+    HistoryItem,
+    ImageDeleteItem,
+    ImageInspect,
+    ImagePruneResponse,
+    ImageSummary,
+    RootFS,
+)
+from dockless.wire.progress import Progress, ProgressDetail
+from dockless.wire.queries import BuildQuery
+from dockless.wire.times import parse_rfc3339, parse_time, rfc3339
+from dockless.wire.usage import BuildCacheRecord
+
+
+class Images:
+    """`containers` gives all container records; `keep` the ids that garbage collection must spare."""
+
+    def __init__(
+        self,
+        places: Places,
+        store: ImageStore,
+        builder: Builder,
+        obtaining: Obtaining,
+        events: Events,
+        containers: Callable[[], Iterable[ContainerRecord]],
+        keep: Callable[[], set[str]],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._places = places
+        self._store = store
+        self._builder = builder
+        self._obtaining = obtaining
+        self._events = events
+        self._containers = containers
+        self._keep = keep
+        self._environ = environ
+        self._transfers = Transfers(store, events, environ, _pull_message)
+        self._working = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a pull or a build is under way."""
+        return self._working > 0
+
+    def find(self, name: str) -> Image:
+        """Raises NotFound in Docker's words."""
+        try:
+            found = self._store.resolve(name)
+        except InvalidReference as error:
+            raise BadParameter(str(error)) from error
+        if found is None:
+            shown = name if ":" in name.rpartition("/")[2] or name.startswith("sha256:") else f"{name}:latest"
+            raise NotFound(f"No such image: {shown}")
+        return found
+
+    async def list(self, *, all: bool, filters: Filters) -> Sequence[ImageSummary]:
+        used: dict[str, int] = {}
+        for record in self._containers():
+            used[record.image_id] = used.get(record.image_id, 0) + 1
+        images = [image for image in self._store.list() if self._wanted(image, filters)]
+        return [
+            ImageSummary(
+                id=image.id,
+                repo_tags=image.names,
+                repo_digests=image.digests,
+                created=int(image.created),
+                size=image.size,
+                labels=image.config.config.labels or None,
+                containers=used.get(image.id, 0),
+            )
+            for image in images
+        ]
+
+    async def inspect(self, name: str) -> ImageInspect:
+        image = self.find(name)
+        config = image.config
+        return ImageInspect(
+            id=image.id,
+            repo_tags=image.names,
+            repo_digests=image.digests,
+            created=config.created or rfc3339(0),
+            author=config.author,
+            config=container_config(config.config),
+            architecture=config.architecture,
+            variant=config.variant,
+            os=config.os or "linux",
+            os_version=config.os_version,
+            size=image.size,
+            root_fs=RootFS(layers=image.layers),
+        )
+
+    async def history(self, name: str) -> Sequence[HistoryItem]:
+        image = self.find(name)
+        layers = iter(image.layers)
+        items = []
+        for step in image.config.history:
+            size = 0
+            if not step.empty_layer and (diff_id := next(layers, None)) is not None:
+                layer = self._store.layers.get(diff_id)
+                size = layer.size if layer else 0
+            created = parse_rfc3339(step.created) // 1_000_000_000 if step.created else 0
+            items.append(HistoryItem(created=created, created_by=step.created_by, size=size, comment=step.comment))
+        items.reverse()
+        if items:
+            items[0] = HistoryItem(
+                id=image.id,
+                created=items[0].created,
+                created_by=items[0].created_by,
+                tags=image.names or None,
+                size=items[0].size,
+                comment=items[0].comment,
+            )
+        return items
+
+    async def remove(self, name: str, *, force: bool, noprune: bool) -> Sequence[ImageDeleteItem]:
+        image = self.find(name)
+        by_id = name not in image.names and f"{name}:latest" not in image.names and "@" not in name
+        if by_id or len(image.names) + len(image.digests) <= 1:
+            self._refuse_used(image, name, force)
+        try:
+            removed = await asyncio.to_thread(self._store.remove, name, force=force)
+        except NoSuchImage as error:
+            raise NotFound(str(error)) from error
+        except ImageConflict as error:
+            raise Conflict(str(error)) from error
+        await asyncio.to_thread(self._store.collect, self._keep())
+        for item in removed:
+            action = "untag" if item.untagged else "delete"
+            self._events.publish("image", action, image.id, {"name": item.untagged or item.deleted or ""})
+        return [ImageDeleteItem(untagged=item.untagged or "", deleted=item.deleted or "") for item in removed]
+
+    async def tag(self, name: str, *, repo: str, tag: str) -> None:
+        image = self.find(name)
+        wanted = f"{repo}:{tag}" if tag else repo
+        try:
+            self._store.tag(image.id, wanted)
+        except InvalidReference as error:
+            raise BadParameter(str(error)) from error
+        self._events.publish("image", "tag", image.id, {"name": wanted})
+
+    async def prune(self, *, filters: Filters) -> ImagePruneResponse:
+        """Images without a name; with the filter `dangling=false` all that no container uses."""
+        every = filters.flag("dangling") is False
+        used = {record.image_id for record in self._containers()}
+        deleted: list[ImageDeleteItem] = []
+        for image in self._store.list():
+            if image.id in used or not (every or not image.names) or not self._wanted(image, filters, dangling=False):
+                continue
+            for item in await asyncio.to_thread(self._store.remove, image.id, force=True):
+                deleted.append(ImageDeleteItem(untagged=item.untagged or "", deleted=item.deleted or ""))
+        collected = await asyncio.to_thread(self._store.collect, self._keep())
+        return ImagePruneResponse(images_deleted=tuple(deleted) or None, space_reclaimed=collected.size)
+
+    async def pull(
+        self, from_image: str, *, tag: str, platform: str, auth: AuthConfig | None, stand_ins: bool = True
+    ) -> AsyncIterator[Progress]:
+        try:
+            reference = Reference.parse(_with_tag(from_image, tag))
+        except InvalidReference as error:
+            raise BadParameter(str(error)) from error
+        wish = Wish(reference, platform, _credentials(auth), stand_ins)
+        return self._pull(wish)
+
+    async def build(self, context: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
+        if query.remote:
+            raise BadParameter("remote build contexts are not supported: send the context as an archive")
+        return self._build(context, query)
+
+    async def push(self, name: str, *, tag: str, auth: AuthConfig | None) -> AsyncIterator[Progress]:
+        return self._counted(await self._transfers.push(name, tag, _credentials(auth)))
+
+    async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
+        return await self._transfers.save(names)
+
+    async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[Progress]:
+        return self._counted(self._transfers.load(content))
+
+    async def import_(
+        self, content: AsyncIterator[bytes], *, repo: str, tag: str, message: str, changes: Sequence[str]
+    ) -> AsyncIterator[Progress]:
+        name = parsed(repo, tag) if repo else None
+        return self._counted(self._transfers.import_(content, name, message, changes))
+
+    async def distribution(self, name: str, *, auth: AuthConfig | None) -> DistributionInspect:
+        return await self._transfers.distribution(name, _credentials(auth))
+
+    async def log_in(self, auth: AuthConfig) -> None:
+        await self._transfers.log_in(
+            auth.server_address, Credentials(auth.username, auth.password, auth.identity_token)
+        )
+
+    async def build_prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
+        """What no build has used for as long as the filter `until` (or `unused-for`) says, the oldest first."""
+        now = time.time_ns()
+        limits = [now - parse_time(text, now) for key in ("until", "unused-for") for text in filters.wanted(key)]
+        unused_for = max(limits, default=0) / 1e9
+        cache = self._builder.cache
+        gone = await asyncio.to_thread(cache.prune, unused_for=unused_for, keep_bytes=keep_storage)
+        collected = await asyncio.to_thread(self._store.collect, self._keep())
+        return BuildPruneResponse(
+            caches_deleted=tuple(record.key for record in gone) or None, space_reclaimed=collected.size
+        )
+
+    def build_cache(self) -> Sequence[BuildCacheRecord]:
+        """For `system df`."""
+        return [
+            BuildCacheRecord(
+                id=record.key,
+                description=record.description,
+                size=record.size,
+                created_at=record.created or rfc3339(0),
+                last_used_at=rfc3339(int(record.used * 1e9)),
+                usage_count=record.uses,
+            )
+            for record in self._builder.cache.records()
+        ]
+
+    async def _counted(self, messages: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
+        """The engine does not end meanwhile."""
+        self._working += 1
+        try:
+            async for message in messages:
+                yield message
+        finally:
+            self._working -= 1
+
+    async def _pull(self, wish: Wish) -> AsyncIterator[Progress]:
+        feed: Feed[Progress] = Feed()
+
+        def work() -> None:
+            with self._store.layers.use():
+                image = self._obtaining.obtain(wish, lambda event: feed.put(_pull_message(event)))
+            feed.put(Progress(status=f"Status: {wish.reference.familiar} is image {image.id[7:19]}"))
+
+        self._working += 1
+        try:
+            async for message in feed.run(work):
+                yield message
+            self._events.publish("image", "pull", wish.reference.familiar, {"name": wish.reference.familiar})
+        except (CannotObtain, ImageError) as error:
+            yield Progress.failure(str(error))
+        finally:
+            self._working -= 1
+
+    async def _build(self, context: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
+        folder = Scratch.of(self._places).folder("context")
+        cancellation = Cancellation()
+        feed: Feed[Progress] = Feed()
+        self._working += 1
+        try:
+            await self._receive(context, folder)
+            options = self._options(query)
+            resolve_base = functools.partial(self._obtaining.base, stand_ins=query.stand_ins)
+
+            def work() -> None:
+                with self._store.layers.use():
+                    image = self._builder.build(
+                        folder,
+                        options,
+                        lambda event: _say(feed, event, quiet=query.quiet),
+                        cancellation,
+                        resolve_base=resolve_base,
+                    )
+                if query.quiet:
+                    feed.put(Progress(stream=f"{image.id}\n", aux={"ID": image.id}))
+
+            async for message in feed.run(work):
+                yield message
+        except (BuildError, DockerfileError, CannotObtain, ImageError) as error:
+            yield Progress.failure(str(error), getattr(error, "status", None) or 0)
+        except (tarfile.TarError, EOFError) as error:
+            yield Progress.failure(f"the build context is not a readable archive: {error}")
+        finally:
+            cancellation.cancel()
+            self._working -= 1
+            with contextlib.suppress(asyncio.CancelledError):
+                await feed.joined()
+            await asyncio.to_thread(remove_tree, folder)
+
+    async def _receive(self, context: AsyncIterator[bytes], folder: Path) -> None:
+        """Unpacks the archive as it comes; the client is held back while the disk does not keep up."""
+        incoming: Feed[bytes] = Feed(limit=16)
+        unpacking = asyncio.create_task(asyncio.to_thread(extract, incoming.blocking(), folder))
+        try:
+            async for chunk in context:
+                if unpacking.done():
+                    break
+                await incoming.offer(chunk)
+        finally:
+            incoming.finish()
+        await unpacking
+
+    def _options(self, query: BuildQuery) -> BuildOptions:
+        network = query.network_mode or "default"
+        if network not in ("default", "none", "host", "bridge"):
+            raise BuildError(f"network mode {network!r}: a build's steps have default, none or host")
+        return BuildOptions(
+            dockerfile=query.dockerfile or "Dockerfile",
+            tags=query.tags,
+            args=query.build_args,
+            labels=query.labels,
+            target=query.target,
+            platform=query.platform,
+            no_cache=query.no_cache,
+            pull=query.pull,
+            network="none" if network == "none" else "host" if network == "host" else "default",
+            extra_hosts=tuple(_host(entry) for entry in query.extra_hosts),
+            shm_size=query.shm_size,
+            environ=self._environ,
+        )
+
+    def _refuse_used(self, image: Image, name: str, force: bool) -> None:
+        for record in self._containers():
+            if record.image_id != image.id:
+                continue
+            if record.running:
+                raise Conflict(
+                    f"conflict: unable to delete {name} (cannot be forced) - image is being used by running container "
+                    f"{record.id[:12]}"
+                )
+            if not force:
+                raise Conflict(
+                    f'conflict: unable to remove repository reference "{name}" (must force) - container '
+                    f"{record.id[:12]} is using its referenced image {image.id[7:19]}"
+                )
+
+    def _wanted(self, image: Image, filters: Filters, *, dangling: bool = True) -> bool:
+        asked = filters.flag("dangling") if dangling else None
+        if asked is not None and asked == bool(image.names):
+            return False
+        patterns = filters.wanted("reference")
+        if patterns and not any(_reference_matches(pattern, name) for pattern in patterns for name in image.names):
+            return False
+        if not filters.accepts_labels(image.config.config.labels):
+            return False
+        made = int(image.created * 1e9)
+        before = all(made < self.find(other).created * 1e9 for other in filters.wanted("before"))
+        since = all(made > self.find(other).created * 1e9 for other in filters.wanted("since"))
+        return before and since and all(made <= parse_time(text, time.time_ns()) for text in filters.wanted("until"))
+
+
+def container_config(config: image_config.ContainerConfig) -> ContainerConfig:
+    """An image's configuration in the API's form: what a container takes as its defaults."""
+    check = config.healthcheck
+    return ContainerConfig(
+        hostname=config.hostname,
+        domainname=config.domainname,
+        user=config.user,
+        exposed_ports=dict.fromkeys(config.exposed_ports, Empty()) or None,
+        env=config.env or None,
+        cmd=config.cmd,
+        healthcheck=HealthConfig(
+            test=check.test or None,
+            interval=check.interval,
+            timeout=check.timeout,
+            start_period=check.start_period,
+            start_interval=check.start_interval,
+            retries=check.retries,
+        )
+        if check
+        else None,
+        args_escaped=config.args_escaped,
+        volumes=dict.fromkeys(config.volumes, Empty()) or None,
+        working_dir=config.working_dir,
+        entrypoint=config.entrypoint,
+        on_build=config.on_build or None,
+        labels=config.labels or None,
+        stop_signal=config.stop_signal,
+        stop_timeout=config.stop_timeout,
+        shell=config.shell,
+    )
+
+
+def _pull_message(event: PullEvent) -> Progress:
+    detail = ProgressDetail(current=event.current, total=event.total or 0) if event.current is not None else None
+    return Progress(status=event.status, id=event.id, progress_detail=detail)
+
+
+def _say(feed: Feed[Progress], event: BuildEvent, *, quiet: bool) -> None:
+    if quiet:
+        return
+    for message in classic_messages(event):
+        feed.put(Progress(**message))
+    feed.put(Progress(**trace(event)))
+
+
+def _with_tag(name: str, tag: str) -> str:
+    if not tag:
+        return name
+    return f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}"
+
+
+def _credentials(auth: AuthConfig | None) -> Credentials | None:
+    if auth is None or not (auth.username or auth.identity_token or auth.registry_token):
+        return None
+    return Credentials(auth.username, auth.password, auth.identity_token, auth.registry_token)
+
+
+def _host(entry: str) -> tuple[str, str]:
+    name, _, address = entry.partition("=") if "=" in entry else entry.partition(":")
+    return name, address
+
+
+def _reference_matches(pattern: str, name: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    repository = name.rpartition(":")[0] or name
+    return fnmatchcase(name, pattern) or fnmatchcase(repository, pattern)
+
+
+def api_error(error: Exception) -> ApiError:
+    """An image error as an answer."""
+    return NotFound(str(error)) if isinstance(error, NoSuchImage) else BadParameter(str(error))

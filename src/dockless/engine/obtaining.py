@@ -1,0 +1,100 @@
+"""Where an image comes from: the registry first, a stand-in where no registry can be reached.
+
+Blocking; called in threads. A stand-in never replaces an image that could be pulled: a registry that answers, whatever
+it answers, has the last word.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dockless.images.credentials import Credentials
+from dockless.images.errors import ImageError
+from dockless.images.platform import Platform
+from dockless.images.progress import PullEvent
+from dockless.images.reference import Reference
+from dockless.images.registry import RegistryClient
+from dockless.images.store import Image, ImageStore
+from dockless.images.transport import RegistryUnreachable
+from dockless.standins.errors import StandInError
+from dockless.standins.standins import StandIns
+
+MIRROR = "DOCKLESS_REGISTRY_MIRROR"
+
+
+class CannotObtain(Exception):
+    """Neither pulled nor made; the message says why and what can be done."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """`stand_ins` False: an image that cannot be pulled is an error."""
+
+    reference: Reference
+    platform: str = ""
+    auth: Credentials | None = None
+    stand_ins: bool = True
+
+
+class Obtaining:
+    """`environ` is the engine's: it names mirrors and credentials."""
+
+    def __init__(self, images: ImageStore, stand_ins: StandIns, environ: Mapping[str, str]) -> None:
+        self._images = images
+        self._stand_ins = stand_ins
+        self._environ = environ
+
+    def obtain(self, wish: Wish, progress: Callable[[PullEvent], None]) -> Image:
+        """Pulls or makes the image, also where one of that name is here already.
+
+        Raises CannotObtain, or the registry's ImageError.
+        """
+        platform = Platform.parse(wish.platform) if wish.platform else None
+        client = RegistryClient(self._images, self._environ)
+        try:
+            return client.pull(wish.reference, platform=platform, auth=wish.auth, progress=progress)
+        except RegistryUnreachable as error:
+            return self._stand_in(wish, error, progress)
+
+    def base(
+        self,
+        reference: str,
+        platform: str | None,
+        pull: bool,
+        say: Callable[[str], None],
+        *,
+        stand_ins: bool = True,
+    ) -> Image:
+        """A build's base image: what is here already unless `pull`. Raises CannotObtain, ImageError."""
+        wanted = Reference.parse(reference)
+        if not pull and (found := self._images.resolve(reference)) is not None:
+            return found
+
+        def progress(event: PullEvent) -> None:
+            if event.current is None:
+                say(f"{event.id}: {event.status}" if event.id else event.status)
+
+        return self.obtain(Wish(wanted, platform or "", None, stand_ins), progress)
+
+    def _stand_in(self, wish: Wish, error: RegistryUnreachable, progress: Callable[[PullEvent], None]) -> Image:
+        name = wish.reference.familiar
+        if not wish.stand_ins:
+            raise CannotObtain(
+                f"{name} cannot be pulled: {error}. Stand-ins were refused; without a registry the image must be "
+                f"loaded, or {MIRROR} must name a registry that can be reached"
+            ) from error
+        here = self._images.resolve(name)
+        if here is not None:
+            progress(PullEvent("", f"{name}: no registry can be reached; the image that is here is used"))
+            return here
+        if self._stand_ins.find(name) is None:
+            raise CannotObtain(
+                f"{name} cannot be pulled: {error}. No stand-in is known for it either; load it from an archive, or "
+                f"let {MIRROR} name a registry that can be reached"
+            ) from error
+        progress(PullEvent("", f"No registry can be reached; making a stand-in for {name} from this host's packages"))
+        try:
+            return self._stand_ins.make(name, lambda line: progress(PullEvent("", line)))
+        except (StandInError, ImageError) as reason:
+            raise CannotObtain(
+                f"{name} cannot be pulled: {error}. A stand-in cannot be made either: {reason}"
+            ) from reason

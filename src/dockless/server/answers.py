@@ -1,0 +1,67 @@
+"""Answers that go on: containers' bytes, one message after another, progress."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, cast
+
+from dockless.server.messages import Request, Streaming
+from dockless.server.seam import ProgressMessages
+from dockless.wire import base
+from dockless.wire.errors import ApiError, NotImplementedYet
+from dockless.wire.progress import Progress
+
+TAR = "application/x-tar"
+RAW = "application/vnd.docker.raw-stream"
+
+
+def later(part: object, name: str) -> Any:
+    """A method that the engine may not have yet; raises `NotImplementedYet`."""
+    found = getattr(part, name, None)
+    if found is None:
+        raise NotImplementedYet(f"dockless cannot do this yet: {type(part).__name__.lower()} {name.replace('_', ' ')}")
+    return found
+
+
+async def messages(found: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    """One JSON value a line."""
+    async with _Closing(found):
+        async for message in found:
+            yield base.encode(message) + b"\n"
+
+
+async def progress(found: ProgressMessages, request: Request) -> Streaming:
+    """Waits for the first message: what fails before it is a plain error. Later failures are the last message."""
+    first: Progress | dict[str, Any] | None = await anext(aiter(found), None)
+    return Streaming(_progress(first, found, request.fault))
+
+
+async def _progress(
+    first: Progress | dict[str, Any] | None, found: ProgressMessages, fault: Callable[[Exception], str]
+) -> AsyncIterator[bytes]:
+    async with _Closing(found):
+        try:
+            if first is not None:
+                yield base.encode(first) + b"\r\n"
+            async for message in found:
+                yield base.encode(message) + b"\r\n"
+        except ApiError as error:
+            yield base.encode(Progress.failure(error.message)) + b"\r\n"
+        except Exception as error:  # noqa: BLE001 - logged by `fault`, and the client is told
+            yield base.encode(Progress.failure(fault(error))) + b"\r\n"
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+class _Closing:
+    """Ends an iterator with its client, so that what stands behind it is let go at once."""
+
+    def __init__(self, found: AsyncIterator[Any]) -> None:
+        self._found = found
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *_: object) -> None:
+        if hasattr(self._found, "aclose"):
+            await cast(_Closable, self._found).aclose()

@@ -1,0 +1,44 @@
+"""Brings dockless's own engine and the server together in one process."""
+
+import asyncio
+import os
+import sys
+
+from dockless.places import Places
+from dockless.server import process, seam
+
+
+async def _open(places: Places) -> seam.Engine:
+    from dockless.engine.engine import Engine
+
+    return await Engine.open(places)
+
+
+def serve(held: int | None, ready: int | None, open_engine: process.OpenEngine = _open) -> int:
+    """The exit status. `held`: the lock's descriptor where it is held already; `ready`: where "1" is to be written
+    once the engine listens, or "0" where this root has another engine already.
+    """
+    places = Places.of(os.environ, os.geteuid())
+    if held is None:
+        held = process.lock_start(places)
+        if held is None:
+            sys.stderr.write(f"an engine runs already, or is being started: {places.engine_lock} is locked\n")
+            return 0
+    try:
+        process.lock_root(places)
+    except process.RootTaken as taken:
+        if ready is None:
+            sys.stderr.write(f"{taken}\n")
+        else:
+            os.write(ready, b"0")
+        return 0
+    os.chdir("/")
+    os.umask(0o022)
+
+    def listening() -> None:
+        if ready is not None:
+            os.write(ready, b"1")
+            os.close(ready)
+
+    asyncio.run(process.run(open_engine, places, os.environ, held, listening))
+    return 0

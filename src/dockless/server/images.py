@@ -1,0 +1,158 @@
+"""Routes about images and builds."""
+
+from dockless.server.answers import TAR, later, progress
+from dockless.server.messages import Answer, Query, Request, Response, Streaming, answer
+from dockless.server.router import Route
+from dockless.server.seam import Engine
+from dockless.wire import filters
+from dockless.wire.auth import parse_auth, parse_auths
+from dockless.wire.errors import BadParameter
+from dockless.wire.filters import parse_filters
+from dockless.wire.queries import BuildQuery
+
+
+async def list_(engine: Engine, request: Request) -> Answer:
+    query = request.query
+    wanted = parse_filters(query.text("filters"), filters.IMAGES)
+    return answer(await engine.images.list(all=query.flag("all"), filters=wanted))
+
+
+async def inspect(engine: Engine, request: Request) -> Answer:
+    return answer(await engine.images.inspect(request.captured))
+
+
+async def history(engine: Engine, request: Request) -> Answer:
+    return answer(await engine.images.history(request.captured))
+
+
+async def remove(engine: Engine, request: Request) -> Answer:
+    query = request.query
+    removed = await engine.images.remove(request.captured, force=query.flag("force"), noprune=query.flag("noprune"))
+    return answer(removed)
+
+
+async def tag(engine: Engine, request: Request) -> Answer:
+    await engine.images.tag(request.captured, repo=request.query.text("repo"), tag=request.query.text("tag"))
+    return Response(201)
+
+
+async def create(engine: Engine, request: Request) -> Answer:
+    """A pull where `fromImage` is given, else an import."""
+    query = request.query
+    if source := query.text("fromImage"):
+        auth = parse_auth(request.header(b"x-registry-auth"))
+        platform = query.text("platform")
+        found = await engine.images.pull(
+            source,
+            tag=query.text("tag"),
+            platform=platform,
+            auth=auth,
+            stand_ins=query.flag("standins", True),
+        )
+        return await progress(found, request)
+    if query.text("fromSrc") != "-":
+        raise BadParameter("an image is pulled (fromImage) or imported from the request's body (fromSrc=-)")
+    found = await later(engine.images, "import_")(
+        request.body.chunks(),
+        repo=query.text("repo"),
+        tag=query.text("tag"),
+        message=query.text("message"),
+        changes=query.all("changes"),
+    )
+    return await progress(found, request)
+
+
+async def push(engine: Engine, request: Request) -> Answer:
+    auth = parse_auth(request.header(b"x-registry-auth"))
+    found = await later(engine.images, "push")(request.captured, tag=request.query.text("tag"), auth=auth)
+    return await progress(found, request)
+
+
+async def save_one(engine: Engine, request: Request) -> Answer:
+    return Streaming(await later(engine.images, "save")((request.captured,)), TAR)
+
+
+async def save(engine: Engine, request: Request) -> Answer:
+    names = [name for value in request.query.all("names") for name in value.split(",") if name]
+    return Streaming(await later(engine.images, "save")(names), TAR)
+
+
+async def load(engine: Engine, request: Request) -> Answer:
+    found = await later(engine.images, "load")(request.body.chunks(), quiet=request.query.flag("quiet"))
+    return await progress(found, request)
+
+
+async def prune(engine: Engine, request: Request) -> Answer:
+    wanted = parse_filters(request.query.text("filters"), filters.IMAGE_PRUNE)
+    return answer(await engine.images.prune(filters=wanted))
+
+
+async def distribution(engine: Engine, request: Request) -> Answer:
+    auth = parse_auth(request.header(b"x-registry-auth"))
+    return answer(await later(engine.images, "distribution")(request.captured, auth=auth))
+
+
+async def build(engine: Engine, request: Request) -> Answer:
+    query = build_query(request.query, request.header(b"x-registry-config"))
+    return await progress(await engine.images.build(request.body.chunks(), query), request)
+
+
+def build_query(query: Query, registry_config: str) -> BuildQuery:
+    """Raises `BadParameter`."""
+    if query.text("version", "1") != "1":
+        raise BadParameter("only the classic builder is spoken here: set DOCKER_BUILDKIT=0")
+    return BuildQuery(
+        tags=tuple(name for name in query.all("t") if name),
+        dockerfile=query.text("dockerfile") or "Dockerfile",
+        build_args=query.message("buildargs", dict[str, str | None], {}),
+        labels=query.message("labels", dict[str, str], {}),
+        target=query.text("target"),
+        platform=query.text("platform"),
+        network_mode=query.text("networkmode"),
+        extra_hosts=tuple(host for host in query.all("extrahosts") if host),
+        no_cache=query.flag("nocache"),
+        pull=query.flag("pull"),
+        stand_ins=query.flag("standins", True),
+        quiet=query.flag("q"),
+        remove=query.flag("rm", True),
+        force_remove=query.flag("forcerm"),
+        squash=query.flag("squash"),
+        cache_from=query.message("cachefrom", tuple[str, ...], ()),
+        remote=query.text("remote"),
+        shm_size=query.number("shmsize") or 0,
+        memory=query.number("memory") or 0,
+        memory_swap=query.number("memswap") or 0,
+        cpu_shares=query.number("cpushares") or 0,
+        cpu_period=query.number("cpuperiod") or 0,
+        cpu_quota=query.number("cpuquota") or 0,
+        cpuset_cpus=query.text("cpusetcpus"),
+        auths=parse_auths(registry_config),
+    )
+
+
+async def build_prune(engine: Engine, request: Request) -> Answer:
+    query = request.query
+    pruned = await later(engine.images, "build_prune")(
+        all=query.flag("all"),
+        keep_storage=query.number("keep-storage") or 0,
+        filters=parse_filters(query.text("filters"), filters.BUILD_PRUNE),
+    )
+    return answer(pruned)
+
+
+ROUTES = [
+    ("GET", "/images/json", Route(list_)),
+    ("GET", "/images/{name}/json", Route(inspect)),
+    ("GET", "/images/{name}/history", Route(history)),
+    ("DELETE", "/images/{name}", Route(remove)),
+    ("POST", "/images/{name}/tag", Route(tag)),
+    ("POST", "/images/create", Route(create, ends_with_client=True)),
+    ("POST", "/images/{name}/push", Route(push, ends_with_client=True)),
+    ("GET", "/images/{name}/get", Route(save_one, ends_with_client=True)),
+    ("GET", "/images/get", Route(save, ends_with_client=True)),
+    ("POST", "/images/load", Route(load, ends_with_client=True)),
+    ("POST", "/images/prune", Route(prune)),
+    ("GET", "/distribution/{name}/json", Route(distribution)),
+    ("POST", "/build", Route(build, ends_with_client=True)),
+    ("POST", "/build/prune", Route(build_prune)),
+]

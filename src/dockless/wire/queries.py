@@ -1,0 +1,64 @@
+"""Requests whose parameters stand in the query: logs, attach, build. Times in nanoseconds since 1970, 0 is none."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from dockless.wire.auth import AuthConfig
+
+
+class LogOptions(Struct, frozen=True, kw_only=True):
+    """Which output is wanted; `tail` lines from the end, `None`: all."""
+
+    follow: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    since: int = 0
+    until: int = 0
+    timestamps: bool = False
+    tail: int | None = None
+
+
+class AttachOptions(Struct, frozen=True, kw_only=True):
+    """`logs`: what was written before as well; `stream`: what is written from now on."""
+
+    logs: bool = False
+    stream: bool = False
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    detach_keys: str = ""
+
+
+class BuildQuery(Struct, frozen=True, kw_only=True):
+    """A build as the classic builder is asked for it. `pull`: fetch newer bases; `quiet`: only the id is answered;
+    `stand_ins` (ours): whether one may take the place of a base that cannot be pulled.
+
+    An argument of `build_args` without a value takes the default. Sizes in bytes, CPU times in microseconds.
+    """
+
+    tags: tuple[str, ...] = ()
+    dockerfile: str = "Dockerfile"
+    build_args: Mapping[str, str | None] = {}
+    labels: Mapping[str, str] = {}
+    target: str = ""
+    platform: str = ""
+    network_mode: str = ""
+    extra_hosts: tuple[str, ...] = ()
+    no_cache: bool = False
+    pull: bool = False
+    quiet: bool = False
+    stand_ins: bool = True
+    remove: bool = True
+    force_remove: bool = False
+    squash: bool = False
+    cache_from: tuple[str, ...] = ()
+    remote: str = ""
+    shm_size: int = 0
+    memory: int = 0
+    memory_swap: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    auths: Mapping[str, AuthConfig] = {}

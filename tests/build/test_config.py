@@ -1,0 +1,175 @@
+"""The image's configuration and history, as Docker's builder writes them."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dockless.build.errors import BuildError
+from dockless.build.goformat import duration, quoted, quoted_list
+from dockless.images.config import ContainerConfig, Healthcheck
+
+if TYPE_CHECKING:
+    from tests.build.conftest import Bench
+
+PATH = "PATH=/usr/local/bin:/bin"
+
+
+def config(bench: "Bench", lines: str, **options: Any) -> ContainerConfig:
+    return bench.build(f"FROM tiny\n{lines}\n", **options).config.config
+
+
+def history(bench: "Bench", lines: str, **options: Any) -> list[tuple[str, bool]]:
+    made = bench.build(f"FROM tiny\n{lines}\n", **options).config.history[1:]
+    assert all(line.comment == "buildkit.dockerfile.v0" for line in made)
+    return [(line.created_by, line.empty_layer) for line in made]
+
+
+@pytest.mark.parametrize(
+    ("lines", "field", "value"),
+    [
+        ("ENV A=1 B=\"x y\"\nENV A=2 C=$A", "env", (PATH, "BASE=1", "A=2", "B=x y", "C=1")),
+        ("ENV PATH=/opt:$PATH", "env", ("PATH=/opt:/usr/local/bin:/bin", "BASE=1")),
+        ("ENV old some  value", "env", (PATH, "BASE=1", "old=some  value")),
+        ("ARG X=1\nENV Y=${X:+set} Z=${NONE:-default}", "env", (PATH, "BASE=1", "Y=set", "Z=default")),
+        ("LABEL a=1 b='2 3'\nLABEL a=4", "labels", {"a": "4", "b": "2 3"}),
+        ("EXPOSE 80 53/UDP\nARG P=8000-8002\nEXPOSE $P", "exposed_ports",
+         {"80/tcp": {}, "53/udp": {}, "8000/tcp": {}, "8001/tcp": {}, "8002/tcp": {}}),
+        ('VOLUME /a\nVOLUME ["/b c"]', "volumes", {"/a": {}, "/b c": {}}),
+        ("USER web", "user", "web"),
+        ("WORKDIR /a\nWORKDIR b/../c\nARG D=/x\nWORKDIR $D/y/", "working_dir", "/x/y"),
+        ("CMD a $b", "cmd", ("/bin/sh", "-c", "a $b")),
+        ('CMD ["a", "$b"]', "cmd", ("a", "$b")),
+        ('SHELL ["/bin/ash", "-ec"]\nCMD x', "cmd", ("/bin/ash", "-ec", "x")),
+        ('ENTRYPOINT ["a"]', "cmd", None),
+        ('CMD ["c"]\nENTRYPOINT ["a"]', "cmd", ("c",)),
+        ("ENTRYPOINT a b", "entrypoint", ("/bin/sh", "-c", "a b")),
+        ('ENTRYPOINT ["a"]\nENTRYPOINT []', "entrypoint", None),
+        ("STOPSIGNAL SIGINT", "stop_signal", "SIGINT"),
+        ("STOPSIGNAL 9", "stop_signal", "9"),
+        ("STOPSIGNAL RTMIN+3", "stop_signal", "RTMIN+3"),
+        ("HEALTHCHECK NONE", "healthcheck", Healthcheck(test=("NONE",))),
+        ("HEALTHCHECK --interval=5s --retries=2 CMD x || y", "healthcheck",
+         Healthcheck(test=("CMD-SHELL", "x || y"), interval=5_000_000_000, retries=2)),
+        ('HEALTHCHECK CMD ["x"]', "healthcheck", Healthcheck(test=("CMD", "x"))),
+        ('SHELL ["/bin/bash", "-c"]', "shell", ("/bin/bash", "-c")),
+        ("ONBUILD RUN x\nONBUILD COPY . .", "on_build", ("RUN x", "COPY . .")),
+    ],
+)  # fmt: skip
+def test_an_instruction_sets_its_field(bench: "Bench", lines: str, field: str, value: object) -> None:
+    assert getattr(config(bench, lines), field) == value
+
+
+def test_the_command_of_the_base_stays_until_an_entrypoint_comes(bench: "Bench") -> None:
+    assert config(bench, "ENV A=1").cmd == ("sh",)
+
+
+def test_history_lines_are_those_of_dockers_builder(bench: "Bench") -> None:
+    bench.file("a")
+    lines = (
+        "ARG V=1\nENV A=$V\nRUN echo hi\nWORKDIR /w\nCOPY --chown=1:2 --chmod=600 a $A/\nADD a /x\nCOPY <<E /e\nE\n"
+        'EXPOSE 80 22\nVOLUME /a /b\nUSER web\nCMD ["a", "b\\"c"]\nENTRYPOINT x\nSTOPSIGNAL TERM\nSHELL ["s", "-c"]\n'
+        "LABEL k=v\nMAINTAINER me\nHEALTHCHECK --interval=30s --timeout=5s --retries=3 CMD x"
+    )
+    assert history(bench, lines) == [
+        ("ARG V=1", True),
+        ("ENV A=1", True),
+        ("RUN |1 V=1 /bin/sh -c echo hi # buildkit", False),
+        ("WORKDIR /w", False),
+        ("COPY --chown=1:2 --chmod=600 a 1/ # buildkit", False),
+        ("ADD a /x # buildkit", False),
+        ("COPY <<E /e # buildkit", False),
+        ("EXPOSE map[22/tcp:{} 80/tcp:{}]", True),
+        ("VOLUME [/a /b]", True),
+        ("USER web", True),
+        (r'CMD ["a" "b\"c"]', True),
+        ('ENTRYPOINT ["/bin/sh" "-c" "x"]', True),
+        ("STOPSIGNAL TERM", True),
+        ("SHELL [s -c]", True),
+        ("LABEL k=v", True),
+        ("MAINTAINER me", True),
+        (r"""HEALTHCHECK &{["CMD-SHELL" "x"] "30s" "5s" "0s" "0s" '\x03'}""", True),
+    ]
+
+
+def test_layers_and_lines_with_layers_are_as_many(bench: "Bench") -> None:
+    made = bench.build("FROM tiny\nENV A=1\nRUN true\nWORKDIR /\nWORKDIR /x\nCMD x\n").config
+    assert len(made.rootfs.diff_ids) == sum(not line.empty_layer for line in made.history)
+    assert made.created == made.history[-1].created
+    assert made.history[1].created == made.history[2].created  # ENV has the time of the first new layer
+
+
+def test_global_and_predefined_arguments(bench: "Bench") -> None:
+    bench.build(
+        "ARG IMG=tiny\nARG TAG=latest NAME=${IMG}:${TAG}\nFROM ${NAME}\nARG IMG\nARG TARGETARCH\nARG HERE=${IMG}-x\n"
+        "RUN echo $IMG/$TAG/$HERE/$TARGETOS; test -n $TARGETARCH\n"
+    )
+    assert bench.output() == "tiny//tiny-x/\n"
+
+
+def test_arguments_given_win_over_defaults_and_environment_wins_where_it_is_later(bench: "Bench") -> None:
+    dockerfile = "FROM tiny\nARG A=default\nARG B=default\nENV B=env\nRUN echo $A $B\n"
+    bench.build(dockerfile, args={"A": "given", "B": "given"})
+    assert bench.output() == "given env\n"
+
+
+def test_an_argument_without_value_comes_from_the_environment(bench: "Bench") -> None:
+    bench.build("FROM tiny\nARG A\nRUN echo $A\n", args={"A": None}, environ={"A": "outside"})
+    assert bench.output() == "outside\n"
+
+
+def test_arguments_that_nobody_asks_for_and_variables_that_are_not_set_are_said(bench: "Bench") -> None:
+    bench.build("FROM tiny\nENV A=$NOPE\n", args={"X": "1", "http_proxy": "p"})
+    assert bench.warnings() == [
+        "usage of undefined variable $NOPE",
+        "One or more build-args [X] were not consumed",
+    ]
+
+
+def test_a_proxy_argument_reaches_the_step_without_being_declared(bench: "Bench") -> None:
+    image = bench.build("FROM tiny\nRUN echo $http_proxy\n", args={"http_proxy": "http://p:1"})
+    assert bench.output() == "http://p:1\n"
+    assert "http://p:1" not in str(image.config)
+
+
+def test_labels_of_the_command_line_are_set(bench: "Bench") -> None:
+    assert config(bench, "LABEL a=1 b=2", labels={"b": "3", "c": "4"}).labels == {"a": "1", "b": "3", "c": "4"}
+
+
+def test_the_epoch_is_every_time_that_is_written(bench: "Bench") -> None:
+    made = bench.build("FROM tiny\nRUN true\n", args={"SOURCE_DATE_EPOCH": "1000000000"}).config
+    assert made.created == "2001-09-09T01:46:40Z"
+
+
+def test_from_scratch_has_a_path_and_the_hosts_platform(bench: "Bench") -> None:
+    bench.file("f")
+    made = bench.build("FROM scratch\nCOPY f /\n").config
+    assert made.config.env == ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)
+    assert made.os == "linux" and made.architecture
+    assert len(made.rootfs.diff_ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("EXPOSE many", "Invalid containerPort: many"),
+        ("EXPOSE 70000", "Invalid containerPort: 70000"),
+        ("STOPSIGNAL SIGNOPE", "Invalid signal: SIGNOPE"),
+        ('ENV A="${X:?is needed}"', "X: is needed"),
+        ("ENV A=${X", "missing '}'"),
+        ("VOLUME $X", "can not be an empty string"),
+        ("USER nobody-here\nRUN true", "unable to find user nobody-here"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_with_its_line(bench: "Bench", line: str, message: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        config(bench, line)
+    assert message in caught.value.message
+    assert caught.value.where.startswith("Dockerfile:")
+
+
+def test_values_are_written_as_go_writes_them() -> None:
+    assert quoted('a"b\\c\n\té\x01') == r'"a\"b\\c\n\té\x01"'
+    assert quoted_list(["a", ""]) == '["a" ""]'
+    assert [duration(n) for n in (0, 1, 1500, 300_000_000, 1_500_000_000, 90_000_000_000, 3_600_000_000_000)] == [
+        "0s", "1ns", "1.5µs", "300ms", "1.5s", "1m30s", "1h0m0s",
+    ]  # fmt: skip

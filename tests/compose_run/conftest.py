@@ -1,0 +1,131 @@
+"""Two engines to run on: our own, and, where it is installed, the real Docker as the peer."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if Path(path).exists()), None)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder with a busybox image in it, and no engine at work on it."""
+    if os.geteuid() != 0:
+        pytest.skip("containers for tests need root")
+    if given := os.environ.get("DOCKLESS_TEST_MADE"):
+        yield Path(given)
+        return
+    root = tmp_path_factory.mktemp("made")
+    engine = {"DOCKLESS_ROOT": str(root), "DOCKLESS_IDLE_SECONDS": "0.5"}
+    subprocess.run(
+        [sys.executable, "-m", "dockless.cli", "pull", "busybox"], env=os.environ | engine, check=True, timeout=300
+    )
+    time.sleep(2)
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def on_dockless(made: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment that leads to an engine of our own, on a copy of the state folder made of hard links."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for part in ("layers", "blobs"):
+        subprocess.run(["cp", "-al", str(made / part), str(root / part)], check=True)
+    for file in made.glob("state.db*"):
+        shutil.copy2(file, root / file.name)
+    yield {"DOCKLESS_ROOT": str(root), "DOCKLESS_IDLE_SECONDS": "1"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _daemon_before_tests(request: pytest.FixtureRequest) -> None:
+    """The daemon is there before the first test that needs it, so that no test seems to have left it behind."""
+    if any("[docker" in item.nodeid for item in request.session.items):
+        try:
+            request.getfixturevalue("dockerd")
+        except pytest.skip.Exception:
+            return  # each test that needs it skips by itself, and says why
+
+
+@pytest.fixture
+def on_docker(dockerd: str) -> dict[str, str]:
+    return {"DOCKER_HOST": dockerd}
+
+
+@pytest.fixture(scope="session")
+def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dockerd of our own, in a network namespace of its own, with a busybox image."""
+    daemon = os.environ.get("DOCKLESS_TEST_DOCKERD") or shutil.which("dockerd")
+    busybox = os.environ.get("DOCKLESS_TEST_BUSYBOX") or BUSYBOX
+    if os.geteuid() != 0 or daemon is None or busybox is None or not shutil.which("iptables"):
+        pytest.skip("needs root, dockerd, iptables and a static busybox")
+    base = Path(tmp_path_factory.mktemp("dockerd"))
+    address = f"unix://{base}/docker.sock"
+    command = f"ip link set lo up 2>/dev/null || true; exec {daemon} --data-root {base}/data --exec-root {base}/exec"
+    command += f" -p {base}/pid -H {address} --userland-proxy=false --ip6tables=false"
+    with (base / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sh", "-c", command], stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            _until_up(base / "docker.sock", process, base / "log")
+            _make_busybox(address, busybox, base)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def _until_up(socket: Path, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not socket.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.skip(f"dockerd does not run here: {log.read_text()[-400:]}")
+        time.sleep(0.1)
+
+
+def _make_busybox(address: str, busybox: str, base: Path) -> None:
+    """An image with nothing in it but a static busybox, imported through our own client."""
+    import io
+    import tarfile
+
+    from dockless.client.connect import connect
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(os.path.realpath(busybox), arcname="bin/busybox")
+        for applet in (
+            "sh",
+            "sleep",
+            "echo",
+            "cat",
+            "ls",
+            "test",
+            "true",
+            "false",
+            "httpd",
+            "mkdir",
+            "id",
+            "hostname",
+            "nc",
+        ):
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+        for folder in ("tmp", "etc", "root"):
+            member = tarfile.TarInfo(folder)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
+    with connect({"DOCKER_HOST": address}) as client:
+        for _ in client.images.import_(buffer.getvalue(), repo="busybox", tag="latest", changes=['CMD ["sh"]']):
+            pass

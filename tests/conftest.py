@@ -1,0 +1,127 @@
+"""What every test stands on: that it leaves nothing behind.
+
+Each test is looked at from outside, before and after: processes, mounts, network interfaces, namespaces that something
+holds, cgroups, packet filter tables, and the runtime folder. What is on its way out is given a little time.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pytest
+
+PATIENCE = 20.0  # seconds for engine, launcher and relay to end by themselves
+CGROUPS = Path("/sys/fs/cgroup")
+RUNTIME = Path("/run/dockless")
+
+
+@dataclass(frozen=True)
+class World:
+    """What a test could leave behind, as sets that can be subtracted."""
+
+    processes: frozenset[str]
+    mounts: frozenset[str]
+    interfaces: frozenset[str]
+    namespaces: frozenset[str]
+    cgroups: frozenset[str]
+    runtime: frozenset[str]
+
+    @classmethod
+    def look(cls) -> "World":
+        processes, namespaces = _processes()
+        return cls(
+            processes=processes,
+            mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+            interfaces=frozenset(os.listdir("/sys/class/net")),
+            namespaces=namespaces,
+            cgroups=frozenset(str(path) for path in _cgroups() if _ours(path)),
+            runtime=frozenset(_names(RUNTIME)),
+        )
+
+    def more_than(self, before: "World") -> dict[str, list[str]]:
+        return {
+            field.name: sorted(more)
+            for field in fields(self)
+            if (more := getattr(self, field.name) - getattr(before, field.name))
+        }
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The one check for all tests. A test that shares something for longer says so with `pytest.mark.keeps`."""
+    if request.node.get_closest_marker("keeps"):
+        yield
+        return
+    before = World.look()
+    yield
+    deadline = time.monotonic() + PATIENCE
+    while (left := World.look().more_than(before)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left, f"left behind: {left}"
+
+
+_missing: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and "peer" in report.keywords:
+        _missing.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where the peers are said to be there, a cross-test that skipped did not do what it is for."""
+    if _missing and os.environ.get("DOCKLESS_TEST_PEERS") == "required":
+        print("\nskipped although the peers are required:", *_missing, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def root_only() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
+def _processes() -> tuple[frozenset[str], frozenset[str]]:
+    """All processes but kernel threads and zombies, and the namespaces they are in."""
+    processes, namespaces = set(), set()
+    for name in os.listdir("/proc"):
+        if not name.isdecimal() or int(name) == os.getpid():
+            continue
+        try:
+            stat = Path(f"/proc/{name}/stat").read_text()
+            state = stat[stat.rindex(")") + 2]
+            command = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if state == "Z" or not command:
+                continue
+            processes.add(f"{name} {command.strip()}")
+            for kind in ("net", "mnt", "pid", "user"):
+                namespaces.add(os.readlink(f"/proc/{name}/ns/{kind}"))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return frozenset(processes), frozenset(namespaces)
+
+
+def _cgroups() -> list[Path]:
+    """All of dockless's, on every hierarchy; looked at again where one vanishes while we look."""
+    while True:
+        try:
+            return [path for path in CGROUPS.glob("**/dockless/*") if path.is_dir()]
+        except FileNotFoundError:
+            continue
+
+
+def _ours(cgroup: Path) -> bool:
+    """Not one with processes of another pid namespace (they read as 0): another lane's tests are at work there."""
+    try:
+        return "0" not in (cgroup / "cgroup.procs").read_text().split()
+    except FileNotFoundError:
+        return False
+
+
+def _names(folder: Path) -> list[str]:
+    """Sockets and pids below the runtime folder; locks and empty folders do not count."""
+    if not folder.exists():
+        return []
+    return [str(path) for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"]

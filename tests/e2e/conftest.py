@@ -1,0 +1,63 @@
+"""Images are made once for all end-to-end tests; each test has a copy of that state folder, made of hard links."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stack import Dockless, project, until
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="containers for tests need root"))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder with the example's two images and busybox, and no engine at work on it."""
+    base = tmp_path_factory.mktemp("made")
+    dockless = Dockless(base / "root", project(base / "fetch_c1"))
+    dockless.root.mkdir()
+    dockless.ok("compose", "build", timeout=900)
+    dockless.ok("pull", "postgres:15.1-bullseye", timeout=900)
+    dockless.ok("pull", "busybox", timeout=900)
+    until(lambda: not dockless.engine_pids())
+    yield dockless.root
+    shutil.rmtree(base)
+
+
+@pytest.fixture
+def dockless(made: Path, tmp_path: Path) -> Iterator[Dockless]:
+    """The example project in a folder of its own, its images at hand."""
+    root = tmp_path / "root"
+    root.mkdir()
+    for part in ("layers", "blobs"):
+        subprocess.run(["cp", "-al", str(made / part), str(root / part)], check=True)
+    for file in made.glob("state.db*"):
+        shutil.copy2(file, root / file.name)
+    found = Dockless(root, project(tmp_path / "fetch_c1"))
+    yield found
+    found.clear()
+    until(lambda: not found.engine_pids())
+    shutil.rmtree(tmp_path)
+
+
+@pytest.fixture
+def upstream(dockless: Dockless) -> Iterator[str]:
+    """The sample feed on the host's loopback, as in the demo."""
+    process = subprocess.Popen(
+        [sys.executable, str(dockless.folder / "upstream.py")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield "http://host.docker.internal:8056/feed.json"
+    process.terminate()
+    process.wait()
+    process.stdout.close()

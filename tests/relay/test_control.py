@@ -1,0 +1,142 @@
+"""The control socket: whatever comes in by it, the relay stays and serves the next one."""
+
+import json
+import os
+import random
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockless.network.relay_client import RelayClient, RelayRefusal
+from dockless.relay import protocol
+
+OPERATIONS = ("hello", "fabric", "set", "delete", "list", "held", "bye", "nothing", None, 7, [], {})
+KINDS = ("network", "endpoint", "resolver", "port", "held", "nothing", None, [])
+VALUES = (
+    {},
+    None,
+    7,
+    [],
+    "x",
+    {"subnets": ["nonsense"], "gateways": [], "internal": False},
+    {"subnets": ["10.0.0.0/99"], "gateways": ["x"], "internal": 1},
+    {"subnets": [7], "gateways": None, "internal": None},
+    {"network": "n", "container": "c", "addresses": ["10.0.0.1\0"], "names": [7]},
+    {"network": "n", "container": "c", "addresses": 7, "names": ["x"]},
+    {"networks": [7], "servers": ["x"], "links": [], "host_names": {"a": "b"}},
+    {"networks": [], "servers": [], "links": {}, "host_names": {}},
+    {"protocol": "sctp", "host_ip": "", "host_port": 0, "targets": []},
+    {"protocol": "tcp", "host_ip": "", "host_port": 99999, "targets": []},
+    {"protocol": "tcp", "host_ip": 7, "host_port": "x", "targets": [[]]},
+    {"protocol": "tcp", "host_ip": "", "host_port": 0, "targets": [["not an address", 1]]},
+)
+
+
+@pytest.fixture
+def socket_path() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="dockless-relay-"))
+    path, log = folder / "relay.sock", folder / "log"
+    first = RelayClient.start(path, log)
+    assert first.request({"op": "hello", "version": protocol.VERSION})["fabric"] is False
+    yield path
+    assert first.request({"op": "list", "kind": "endpoint"})["items"] == {}
+    child = first._child
+    first.bye()
+    if first._child is not None:
+        # Connections that ended without a word are only being noticed.
+        os.waitpid(child or 0, 0)
+    assert log.read_text() == ""
+    assert not path.exists()
+    shutil.rmtree(folder)
+
+
+def raw(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made.settimeout(5)
+    made.connect(str(path))
+    return made
+
+
+def test_what_is_no_message_ends_its_connection_only(socket_path: Path) -> None:
+    for data in (b"x", b"\xff\xfe", b"[]", b"7", b"null", b"{" * 5000, b"[" * 100_000):
+        with raw(socket_path) as connected:
+            connected.send(data)
+            assert connected.recv(1000) == b""
+
+
+def test_every_malformed_request_is_answered_and_leaves_nothing(socket_path: Path) -> None:
+    relay = RelayClient.connect(socket_path)
+    assert relay is not None
+    numbers = random.Random(20)
+    for _ in range(400):
+        message = {
+            "op": numbers.choice(OPERATIONS),
+            "kind": numbers.choice(KINDS),
+            "key": numbers.choice(("k", "a/b", None, 7, [])),
+            "value": numbers.choice(VALUES),
+            "version": 99,
+        }
+        with_descriptor = numbers.random() < 0.3 and message["op"] not in ("fabric",) and message["kind"] != "held"
+        reading, writing = os.pipe()
+        try:
+            relay.request(message, [reading] if with_descriptor else [])
+        except RelayRefusal as problem:
+            assert str(problem)
+        os.close(reading)
+        os.close(writing)
+    for kind in ("network", "endpoint", "resolver", "port"):
+        for key in relay.items(kind):
+            relay.delete(kind, key)
+    relay.delete("held", "k")
+    relay.delete("held", "a/b")
+    relay.close()
+
+
+def test_a_version_that_the_relay_does_not_speak_is_refused(socket_path: Path) -> None:
+    relay = RelayClient.connect(socket_path)
+    assert relay is not None
+    with pytest.raises(RelayRefusal, match="speaks version"):
+        relay.request({"op": "hello", "version": protocol.VERSION + 1})
+    relay.close()
+
+
+def test_a_client_that_dies_before_it_reads_its_answers_is_forgotten(socket_path: Path) -> None:
+    for _ in range(20):
+        with raw(socket_path) as connected:
+            connected.setblocking(False)
+            try:
+                while True:
+                    connected.send(json.dumps({"op": "list", "kind": "network"}).encode())
+            except BlockingIOError:
+                continue
+
+
+def test_long_lists_come_in_pieces(socket_path: Path) -> None:
+    relay = RelayClient.connect(socket_path)
+    assert relay is not None
+    for number in range(250):
+        value = {"subnets": [f"10.{number}.0.0/16"], "gateways": [f"10.{number}.0.1"], "internal": False}
+        relay.set("network", f"{number}", value)
+    items = relay.items("network")
+    assert len(items) == 250 and items["249"]["gateways"] == ["10.249.0.1"]
+    for key in items:
+        relay.delete("network", key)
+    relay.close()
+
+
+def test_an_unread_answer_does_not_keep_others_waiting(socket_path: Path) -> None:
+    with raw(socket_path) as lazy:
+        lazy.setblocking(False)
+        try:
+            while True:
+                lazy.send(b'{"op":"list","kind":"network"}')
+        except BlockingIOError:
+            pass
+        other = RelayClient.connect(socket_path)
+        assert other is not None
+        assert other.request({"op": "list", "kind": "port"})["items"] == {}
+        other.close()
