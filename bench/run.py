@@ -72,6 +72,7 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             sides.append(docker)
             versions = _versions(docker)
             hand_over(root, docker, (*EXAMPLE_IMAGES, TINY_IMAGE), work)
+        floor = measure.floor(sides[0])
         blocks = [
             ("stack", options.stack_rounds, measure.user_stack(stack)),
             ("many", options.rounds, measure.many_services(tiny)),
@@ -84,7 +85,6 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             if name in options.only:
                 for progress in by_turns(sides, rounds, block, samples):
                     _say(progress)
-        floor = measure.floor(sides[0])
     loads = [before, measure.load()]
     facts = {"machine": report.machine(), "peers": versions, "when": when, "load": loads, "floor": floor}
     return samples, facts

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+APPLETS = """cat cut date df echo env false grep head hostname httpd id ip kill ls mkdir mknod mount nc ping ps rm sed
+sh sleep stat tail test touch tr true unshare wc wget"""
 BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if Path(path).exists()), None)
 
 
@@ -85,13 +88,24 @@ def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.rmtree(base, ignore_errors=True)
 
 
-def _until_up(socket: Path, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _until_up(path: Path, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + 30
-    while not socket.exists():
+    while not _answers(path):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             pytest.skip(f"dockerd does not run here: {log.read_text()[-400:]}")
         time.sleep(0.1)
+
+
+def _answers(path: Path) -> bool:
+    """The socket is there before the daemon behind it is."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            return b"200 OK" in connection.recv(64)
+        except OSError:
+            return False
 
 
 def _make_busybox(address: str, busybox: str, base: Path) -> None:
@@ -104,21 +118,7 @@ def _make_busybox(address: str, busybox: str, base: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.add(os.path.realpath(busybox), arcname="bin/busybox")
-        for applet in (
-            "sh",
-            "sleep",
-            "echo",
-            "cat",
-            "ls",
-            "test",
-            "true",
-            "false",
-            "httpd",
-            "mkdir",
-            "id",
-            "hostname",
-            "nc",
-        ):
+        for applet in APPLETS.split():
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(link)

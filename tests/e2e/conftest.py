@@ -21,7 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A state folder with the example's two images and busybox, and no engine at work on it."""
+    """A state folder with the example's two images and busybox, and no engine at work on it.
+
+    `DOCKLESS_TEST_MADE` names one that was made before, for whoever runs single tests again and again.
+    """
+    if given := os.environ.get("DOCKLESS_TEST_MADE"):
+        yield Path(given)
+        return
     base = tmp_path_factory.mktemp("made")
     dockless = Dockless(base / "root", project(base / "fetch_c1"))
     dockless.root.mkdir()

@@ -38,7 +38,7 @@ def test_an_unknown_key(dockless: Dockless) -> None:
 
 def test_a_missing_env_file(dockless: Dockless) -> None:
     (dockless.folder / ".env").unlink()
-    assert ".env" in refused(dockless, "up", "-d")
+    assert "copy .env.example to .env" in refused(dockless, "up", "-d")
 
 
 def test_an_image_that_cannot_be_had(dockless: Dockless) -> None:

@@ -5,6 +5,7 @@ from dockless.cli.lazy import Entry
 COMPOSE: dict[str, Entry] = {
     "attach": Entry("compose.exec:attach", "Attach local standard streams to a service's running container"),
     "build": Entry("compose.build:build", "Build or rebuild services"),
+    "commit": Entry("compose.images_of:commit", "Create a new image from a service container's changes"),
     "config": Entry("compose.config:config", "Parse, resolve and render compose file in canonical format"),
     "convert": Entry("compose.config:config", hidden=True),
     "cp": Entry("compose.cp:cp", "Copy files/folders between a service container and the local filesystem"),
@@ -12,6 +13,7 @@ COMPOSE: dict[str, Entry] = {
     "down": Entry("compose.down:down", "Stop and remove containers, networks"),
     "events": Entry("compose.logs:events", "Receive real time events from containers"),
     "exec": Entry("compose.exec:exec_", "Execute a command in a running container"),
+    "export": Entry("compose.images_of:export", "Export a service container's filesystem as a tar archive"),
     "images": Entry("compose.lists:images", "List images used by the created containers"),
     "kill": Entry("compose.lifecycle:kill", "Force stop service containers"),
     "logs": Entry("compose.logs:logs", "View output from containers"),
@@ -19,6 +21,7 @@ COMPOSE: dict[str, Entry] = {
     "pause": Entry("compose.lifecycle:pause", "Pause services"),
     "port": Entry("compose.lists:port", "Print the public port for a port binding"),
     "ps": Entry("compose.ps:ps", "List containers"),
+    "publish": Entry("compose.images_of:publish", "Publish compose application (not supported)"),
     "pull": Entry("compose.build:pull", "Pull service images"),
     "push": Entry("compose.build:push", "Push service images"),
     "restart": Entry("compose.lifecycle:restart", "Restart service containers"),
@@ -34,6 +37,7 @@ COMPOSE: dict[str, Entry] = {
     "version": Entry("compose.lists:version", "Show the version information"),
     "volumes": Entry("compose.lists:volumes", "List volumes"),
     "wait": Entry("compose.lifecycle:wait", "Block until containers of services stop"),
+    "watch": Entry("compose.watch:watch", "Watch build contexts and refresh containers when files are updated"),
 }
 
 CONTAINER: dict[str, Entry] = {
@@ -126,10 +130,12 @@ _SYSTEM = {"events": Entry("docker.system:events", "Get real time events from th
 _BOTH = (
     "attach",
     "build",
+    "commit",
     "cp",
     "create",
     "events",
     "exec",
+    "export",
     "kill",
     "logs",
     "pause",

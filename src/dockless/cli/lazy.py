@@ -18,7 +18,32 @@ class Entry(NamedTuple):
         module, _, attribute = self.target.partition(":")
         found = getattr(import_module(f"dockless.cli.{module}"), attribute)
         assert isinstance(found, click.Command)
+        if self.target.startswith("compose.") and all(option.name != "dry_run" for option in found.params):
+            found.params.append(_dry_run_option())
         return found
+
+
+_CANNOT_BE_TRIED = ("attach", "cp", "exec", "pull", "push", "run")
+"""Compose's commands that act and have nothing to show instead."""
+
+
+def _dry_run_option() -> click.Option:
+    """`--dry-run` after a command of Compose's means what it means before it."""
+    return click.Option(
+        ["--dry-run"], is_flag=True, expose_value=False, callback=_note_dry_run, help="Execute command in dry run mode"
+    )
+
+
+def _note_dry_run(context: click.Context, _: click.Parameter, value: bool) -> None:
+    from dockless.cli.failure import Failure
+    from dockless.cli.session import Session
+
+    session = context.find_object(Session)
+    if session is None:
+        return
+    session.dry_run = session.dry_run or value
+    if session.dry_run and context.info_name in _CANNOT_BE_TRIED:
+        raise Failure(f"{context.info_name} is not supported in dry-run mode: nothing was done")
 
 
 class LazyGroup(click.Group):

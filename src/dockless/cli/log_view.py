@@ -66,6 +66,13 @@ class LogView:
             self._out.write(f"{self._head(name)}{text}\n" if self._prefix else f"{self.short(name)} {text}\n")
             self._out.flush()
 
+    def remark(self, text: str) -> None:
+        """A line of our own about the project, marked as Docker Compose marks those of its watch."""
+        with self._lock:
+            mark = f"{' ' * self._width}  ⦿ " if self._prefix else ""
+            self._out.write((f"\x1b[92m{mark}\x1b[0m" if self._colour and mark else mark) + f"{text}\n")
+            self._out.flush()
+
     def _show(self, name: str, stream: int, lines: list[bytes]) -> None:
         if not lines:
             return

@@ -5,12 +5,12 @@ Both are made when they are first needed, and each costs its imports only then.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
+from msgspec import Struct, field
 
 from dockless.cli.failure import Failure
 from dockless.cli.output import note
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 
 
-@dataclass
-class Session:
-    """The global options of `dockless` and `dockless compose`."""
+class Session(Struct, dict=True):
+    """The global options of `dockless` and `dockless compose`; what is made of them is kept beside them (`dict`)."""
 
     files: tuple[str, ...] = ()
     project_name: str = ""
@@ -116,7 +115,23 @@ class Session:
         from dockless.compose.run.convert import Converter
 
         major, _, minor = self.client.api_version.partition(".")
-        return Converter(project, (int(major), int(minor)))
+        return Converter(project, (int(major), int(minor)), ours=self.client.is_ours)
+
+    def provided(
+        self, project: "Project", services: Iterable[str], progress: "Progress", *, with_deps: bool = True
+    ) -> "Project":
+        """The project after the providers among `services` (all, if none is named) have been called.
+
+        Raises `ProjectError`.
+        """
+        if all(service.provider is None for service in project.services.values()):
+            return project
+        from dockless.compose.run.order import with_dependencies
+        from dockless.compose.run.provider import with_provided
+
+        asked = tuple(services)
+        selected = with_dependencies(project, asked) if with_deps else frozenset(asked or project.services)
+        return with_provided(project, selected, progress, self.environ, dry_run=self.dry_run)
 
     def progress(self, *, quiet: bool = False) -> "Progress":
         from dockless.cli.progress import standard

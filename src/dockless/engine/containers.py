@@ -15,6 +15,7 @@ from pathlib import Path
 from dockless.engine import changes, committing, limits, logs, processes, stats
 from dockless.engine.archives import Archives
 from dockless.engine.attaching import attach
+from dockless.engine.checks import warnings
 from dockless.engine.creation import NAME, new_record
 from dockless.engine.events import Events
 from dockless.engine.helpers import Helpers
@@ -111,7 +112,7 @@ class Containers:
             raise
         parts.events.publish("container", "create", record.id, event_attributes(record))
         parts.helpers.warm()
-        return ContainerCreateResponse(id=record.id)
+        return ContainerCreateResponse(id=record.id, warnings=warnings(record.host))
 
     async def list(self, *, all: bool, limit: int, size: bool, filters: Filters) -> Sequence[ContainerSummary]:
         now = time.time_ns()

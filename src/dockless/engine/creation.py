@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from dockless.engine.log_files import BadOption, parse_options
+from dockless.engine.checks import check
 from dockless.engine.mounting import Mounting
 from dockless.engine.networks import Networks
 from dockless.engine.records import ContainerRecord, Endpoint, new_id, replace
@@ -18,8 +18,6 @@ from dockless.wire.errors import BadParameter
 
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
-_LOG_DRIVERS = ("", "json-file", "none")
 
 
 def new_record(
@@ -32,7 +30,7 @@ def new_record(
 ) -> ContainerRecord:
     """Raises BadParameter for a request that makes no sense, NotFound for a network or container that is not there."""
     host = request.host_config
-    _check(host)
+    check(host)
     identity = new_id()
     config = _merge(request, image, identity, host)
     path, args = _command(config)
@@ -49,33 +47,6 @@ def new_record(
         endpoints=_endpoints(request, networks),
         mounts=mounting.resolve(host, config.volumes or (), config.working_dir),
     )
-
-
-def _check(host: HostConfig) -> None:
-    policy = host.restart_policy
-    if policy.name not in _RESTARTS:
-        raise BadParameter(
-            f'invalid restart policy: unknown policy "{policy.name}"; use one of no, always, on-failure, unless-stopped'
-        )
-    if policy.maximum_retry_count and policy.name != "on-failure":
-        raise BadParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
-    if host.auto_remove and policy.name not in ("", "no"):
-        raise BadParameter("can't create 'AutoRemove' container with restart policy")
-    if host.log_config.type not in _LOG_DRIVERS:
-        raise BadParameter(
-            f'logger: no log driver named "{host.log_config.type}" is registered; there are json-file and none'
-        )
-    if host.log_config.type != "none":
-        try:
-            parse_options(host.log_config.config or {})
-        except BadOption as error:
-            raise BadParameter(str(error)) from error
-    if host.runtime not in ("", "dockless", "runc"):
-        raise BadParameter(f"unknown or invalid runtime name: {host.runtime}")
-    if host.memory and host.memory < 6 * 1024 * 1024:
-        raise BadParameter("Minimum memory limit allowed is 6MB")
-    if host.device_requests:
-        raise BadParameter("could not select device driver: devices by capability (GPUs) are not supported")
 
 
 def _mode(mode: str) -> str:

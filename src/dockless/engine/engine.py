@@ -94,7 +94,7 @@ class Engine:
                 wiring=self._wiring,
                 networks=networks,
                 volumes=volumes,
-                mounting=Mounting(volumes, self._find),
+                mounting=Mounting(volumes, self._find, lambda name: self._image(name).id),
                 image=self._image,
                 chain=self._chain,
                 store=self._store,

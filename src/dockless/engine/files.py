@@ -19,15 +19,17 @@ def write_files(
     own_resolver: bool,
     search: Sequence[str],
     options: Sequence[str],
+    servers: Sequence[str] = (),
 ) -> Files:
     """Writes all three below `folder` as they are to be seen now; a running container's stay the same files.
 
-    `extra_hosts` are (name, address) pairs. Without a resolver of ours the host's own resolv.conf is shown.
+    `extra_hosts` are (name, address) pairs. Without a resolver of ours the host's own resolv.conf is shown,
+    unless there are `servers`.
     """
     files = Files(folder / "hosts", folder / "hostname", folder / "resolv.conf")
     _write(files.hostname, f"{hostname}\n")
     _write(files.hosts, _hosts(hostname, domainname, addresses, extra_hosts))
-    _write(files.resolv_conf, _resolv_conf(own_resolver, search, options))
+    _write(files.resolv_conf, _resolv_conf((RESOLVER,) if own_resolver else servers, search, options))
     return files
 
 
@@ -60,13 +62,13 @@ def _hosts(hostname: str, domainname: str, addresses: Sequence[str], extra_hosts
     return "\n".join(lines) + "\n"
 
 
-def _resolv_conf(own_resolver: bool, search: Sequence[str], options: Sequence[str]) -> str:
-    if not own_resolver:
+def _resolv_conf(servers: Sequence[str], search: Sequence[str], options: Sequence[str]) -> str:
+    if not servers:
         try:
             return Path("/etc/resolv.conf").read_text(errors="replace")
         except FileNotFoundError:
             return ""
-    lines = [f"nameserver {RESOLVER}"]
+    lines = [f"nameserver {server}" for server in servers]
     if search and list(search) != ["."]:
         lines.append(f"search {' '.join(search)}")
     lines.append(f"options {' '.join(options or ('ndots:0',))}")

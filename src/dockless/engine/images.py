@@ -25,7 +25,7 @@ from dockless.images.errors import ImageError
 from dockless.images.progress import PullEvent
 from dockless.images.reference import InvalidReference, Reference
 from dockless.images.scratch import Scratch
-from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage
+from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage, Removed
 from dockless.images.trees import remove_tree
 from dockless.images.unpack import extract
 from dockless.places import Places
@@ -162,8 +162,7 @@ class Images:
             raise Conflict(str(error)) from error
         await asyncio.to_thread(self._store.collect, self._keep())
         for item in removed:
-            action = "untag" if item.untagged else "delete"
-            self._events.publish("image", action, image.id, {"name": item.untagged or item.deleted or ""})
+            self._publish_removed(image, item)
         return [ImageDeleteItem(untagged=item.untagged or "", deleted=item.deleted or "") for item in removed]
 
     async def tag(self, name: str, *, repo: str, tag: str) -> None:
@@ -178,12 +177,13 @@ class Images:
     async def prune(self, *, filters: Filters) -> ImagePruneResponse:
         """Images without a name; with the filter `dangling=false` all that no container uses."""
         every = filters.flag("dangling") is False
-        used = {record.image_id for record in self._containers()}
+        used = {image for record in self._containers() for image in _images_of(record)}
         deleted: list[ImageDeleteItem] = []
         for image in self._store.list():
             if image.id in used or not (every or not image.names) or not self._wanted(image, filters, dangling=False):
                 continue
             for item in await asyncio.to_thread(self._store.remove, image.id, force=True):
+                self._publish_removed(image, item)
                 deleted.append(ImageDeleteItem(untagged=item.untagged or "", deleted=item.deleted or ""))
         collected = await asyncio.to_thread(self._store.collect, self._keep())
         return ImagePruneResponse(images_deleted=tuple(deleted) or None, space_reclaimed=collected.size)
@@ -346,9 +346,13 @@ class Images:
             environ=self._environ,
         )
 
+    def _publish_removed(self, image: Image, item: Removed) -> None:
+        action = "untag" if item.untagged else "delete"
+        self._events.publish("image", action, image.id, {"name": item.untagged or item.deleted or ""})
+
     def _refuse_used(self, image: Image, name: str, force: bool) -> None:
         for record in self._containers():
-            if record.image_id != image.id:
+            if image.id not in _images_of(record):
                 continue
             if record.running:
                 raise Conflict(
@@ -374,6 +378,11 @@ class Images:
         before = all(made < self.find(other).created * 1e9 for other in filters.wanted("before"))
         since = all(made > self.find(other).created * 1e9 for other in filters.wanted("since"))
         return before and since and all(made <= parse_time(text, time.time_ns()) for text in filters.wanted("until"))
+
+
+def _images_of(record: ContainerRecord) -> set[str]:
+    """Its own, and those that it mounts."""
+    return {record.image_id} | {mount.image_id for mount in record.mounts if mount.image_id}
 
 
 def container_config(config: image_config.ContainerConfig) -> ContainerConfig:

@@ -208,6 +208,7 @@ class Lifecycle:
                 prepared.spec,
                 prepared.root,
                 namespaces=prepared.namespaces,
+                trees=prepared.trees,
                 stdin=record.config.open_stdin,
             )
         except LaunchError as error:

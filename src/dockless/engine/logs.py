@@ -6,7 +6,7 @@ one container, `read` the reading side. Who listens live (attach) is told each c
 No line is lost or doubled when the engine is killed at any instruction: bytes move by splice(2) from the container's
 pipe into a *staging* pipe of which the launcher keeps duplicates, are copied from there by tee(2), written to the log,
 and only then drained from the staging pipe. A small mapped file beside the log tells a successor whether the batch
-that it finds in the staging pipe was written already. A log file is put aside (`log_files.py`) between two batches only.
+that it finds in the staging pipe was written already. A log file is put aside (`log_files.py`) between batches only.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from dockless.engine.records import ContainerRecord, Mount
+from dockless.engine.records import ContainerRecord, Mount, replace
 from dockless.engine.volumes import Volumes
 from dockless.wire import config as wire
 from dockless.wire.containers import MountPoint
@@ -19,11 +19,14 @@ _IGNORED = ("z", "Z", "cached", "delegated", "consistent")  # SELinux labels and
 
 
 class Mounting:
-    """`container` finds the record that `volumes_from` names."""
+    """`container` finds the record that `volumes_from` names, `image` the id of an image by its name."""
 
-    def __init__(self, volumes: Volumes, container: Callable[[str], ContainerRecord]) -> None:
+    def __init__(
+        self, volumes: Volumes, container: Callable[[str], ContainerRecord], image: Callable[[str], str]
+    ) -> None:
         self._volumes = volumes
         self._container = container
+        self._image = image
 
     def resolve(self, host: wire.HostConfig, declared: Iterable[str], working_dir: str) -> tuple[Mount, ...]:
         """`declared` are the configuration's volumes. Raises BadParameter for what cannot be mounted."""
@@ -72,6 +75,10 @@ class Mounting:
                     f'invalid mount config for type "bind": bind source path does not exist: {item.source}'
                 )
             propagation = options.propagation or "rprivate"
+            if propagation not in _PROPAGATIONS:
+                raise BadParameter(f'invalid mount config for type "bind": invalid propagation mode: "{propagation}"')
+            if options.non_recursive:
+                propagation = propagation.removeprefix("r")
             return _bound(item.source, target, item.read_only, propagation, create=options.create_mountpoint)
         if item.type == "volume":
             asked = item.volume_options or wire.VolumeOptions()
@@ -92,6 +99,12 @@ class Mounting:
             parts += [f"mode={size.mode:o}"] if size.mode else []
             parts += ["ro"] if item.read_only else []
             return _tmpfs(target, ",".join(parts))
+        if item.type == "image":
+            if not item.source:
+                raise BadParameter('invalid mount config for type "image": field Source must not be empty')
+            subpath = _relative(item.image_options.subpath if item.image_options else "", "image")
+            point = MountPoint(type="image", source=item.source, destination=target, rw=False)
+            return Mount(point, image_id=self._image(item.source), subpath=subpath)
         raise BadParameter(f'mount type unknown: "{item.type}"')
 
     def _volume(
@@ -110,7 +123,7 @@ class Mounting:
         record = self._volumes.ensure(name, driver, options, labels)
         source = self._volumes.source(record)
         if subpath:
-            source = _inside(source, subpath)
+            source /= _relative(subpath, "volume")
         point = MountPoint(
             type="volume",
             name=record.name,
@@ -120,20 +133,15 @@ class Mounting:
             mode=mode or "z",
             rw=not readonly,
         )
-        return Mount(point, anonymous=record.anonymous, copy_up=copy and not record.options and not subpath)
+        copy_up = copy and not record.options and not subpath
+        return Mount(point, anonymous=record.anonymous, copy_up=copy_up, subpath=subpath)
 
     def _from(self, reference: str) -> list[Mount]:
         name, _, mode = reference.partition(":")
         mounts = [mount for mount in self._container(name).mounts if mount.point.type != "tmpfs"]
         if mode == "ro":
-            return [Mount(_readonly(mount.point), copy_up=False) for mount in mounts]
-        return [Mount(mount.point, copy_up=False) for mount in mounts]
-
-
-def _readonly(point: MountPoint) -> MountPoint:
-    from msgspec.structs import replace
-
-    return replace(point, rw=False)
+            mounts = [replace(mount, point=replace(mount.point, rw=False)) for mount in mounts]
+        return [replace(mount, copy_up=False) for mount in mounts]
 
 
 def _split_bind(text: str) -> tuple[str, str, list[str]]:
@@ -176,10 +184,8 @@ def _target(path: str) -> str:
     return target
 
 
-def _inside(source: Path, subpath: str) -> Path:
+def _relative(subpath: str, kind: str) -> str:
+    """Where it leads is looked at when it is mounted: links may change until then."""
     if Path(subpath).is_absolute() or ".." in Path(subpath).parts:
-        raise BadParameter(f"volume subpath {subpath!r}: must be a relative path within the volume")
-    found = source / subpath
-    if not found.resolve().is_relative_to(source.resolve()):
-        raise BadParameter(f"volume subpath {subpath!r} leads out of the volume")
-    return found
+        raise BadParameter(f"{kind} subpath {subpath!r}: must be a relative path within the {kind}")
+    return subpath

@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from dockless.engine import trees
 from dockless.engine.copyup import fill_volume
 from dockless.engine.files import host_settings, write_files
-from dockless.engine.records import ContainerRecord, Mount
+from dockless.engine.records import ContainerRecord, Mount, replace
 from dockless.engine.spec import Files, build_spec
 from dockless.engine.volumes import Volumes
 from dockless.engine.wiring import Wiring
@@ -30,6 +33,7 @@ class Prepared:
     spec: Spec
     root: OverlayRoot
     namespaces: Mapping[str, int]
+    trees: Mapping[str, int]
     _close: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
@@ -75,8 +79,17 @@ class Preparation:
                 record = wired.record
                 namespaces["network"] = wired.sandbox.fd
                 close.append(wired.sandbox.close)
+            made: dict[str, int] = {}
+            for mount in record.mounts:
+                if (tree := await self._tree(mount)) is not None:
+                    made[mount.point.destination] = tree
+                    close.append(_closer(tree))
+            shm = self._shared_memory(record)
+            if shm is not None:
+                made["/dev/shm"] = shm
+                close.append(_closer(shm))
             spec = build_spec(
-                record,
+                self._named(record),
                 [folder / "upper", *layers],
                 self._files(fabric, record),
                 host_namespaces=shared,
@@ -91,7 +104,7 @@ class Preparation:
             upper=str(folder / "upper"),
             work=str(folder / "work"),
         )
-        return Prepared(record, spec, root, namespaces, close)
+        return Prepared(record, spec, root, namespaces, made, close)
 
     async def _mount_source(self, mount: Mount, layers: Sequence[Path]) -> None:
         point = mount.point
@@ -109,6 +122,40 @@ class Preparation:
                     f'invalid mount config for type "bind": bind source path does not exist: {point.source}'
                 )
             source.mkdir(parents=True)
+
+    def _named(self, record: ContainerRecord) -> ContainerRecord:
+        """With the names of the container whose network it joins, as Docker does."""
+        mode = record.host.network_mode
+        target = self._find(mode.removeprefix("container:")) if mode.startswith("container:") else None
+        if target is None or record.config.hostname or record.host.uts_mode == "host":
+            return record
+        names = {"hostname": target.config.hostname, "domainname": target.config.domainname}
+        return replace(record, config=msgspec.structs.replace(record.config, **names))
+
+    async def _tree(self, mount: Mount) -> int | None:
+        """The mount itself, where the launcher cannot make it of a path."""
+        point = mount.point
+        try:
+            if point.type == "image":
+                layers = [str(layer) for layer in self._chain(mount.image_id)]
+                return await asyncio.to_thread(trees.of_image, str(self._places.empty), layers, mount.subpath)
+            if point.type == "volume" and mount.subpath:
+                volume = self._volumes.named(point.name)
+                if volume is None:
+                    raise NotFound(f"get {point.name}: no such volume")
+                folder = str(self._volumes.source(volume))
+                return await asyncio.to_thread(trees.of_folder, folder, mount.subpath)
+            if point.type == "bind" and point.propagation in ("shared", "rshared"):
+                return await asyncio.to_thread(trees.of_host, point.source, point.propagation)
+        except OSError as error:
+            where = f"{mount.subpath!r} of {point.type} {point.name or point.source}" if mount.subpath else point.source
+            raise BadParameter(f"cannot mount {where} at {point.destination}: {error.strerror}") from error
+        return None
+
+    def _shared_memory(self, record: ContainerRecord) -> int | None:
+        """/dev/shm of the container whose IPC namespace is joined."""
+        target = self._joined(record).get("ipc")
+        return None if target is None else trees.of_process(target.state.pid, "/dev/shm")
 
     def _shared_kinds(self, record: ContainerRecord) -> list[NamespaceType]:
         host = record.host
@@ -135,6 +182,11 @@ class Preparation:
                 target = self._find(reference)
                 if target is None:
                     raise NotFound(f"No such container: {reference}")
+                if kind == "ipc" and target.host.ipc_mode not in ("shareable", "host"):
+                    raise BadParameter(
+                        f"can't join IPC of container {target.id}: non-shareable IPC "
+                        "(hint: use IpcMode:shareable for the donor container)"
+                    )
                 if not target.running:
                     raise Conflict(f"cannot join {kind} of a non running container: {target.id}")
                 found[kind] = target
@@ -163,6 +215,7 @@ class Preparation:
             ],
             extra_hosts=[_extra_host(entry, gateway) for entry in host.extra_hosts or ()],
             own_resolver=bool(record.endpoints),
+            servers=host.dns or (),
             search=host.dns_search or inherited["search"],
             options=host.dns_options or ("ndots:0", *(o for o in inherited["options"] if not o.startswith("ndots"))),
         )

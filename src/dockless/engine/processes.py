@@ -65,9 +65,14 @@ def tree_size(folder: Path) -> int:
 
 
 def _asked_of_ps(members: Sequence[int], arguments: str) -> TopResponse:
-    """As Docker: the host's ps lists all processes, and those of the container are picked by the column PID."""
+    """As Docker: the host's ps is asked for these processes or, since some options do not go with that, for all; those
+    of the container are picked by the column PID."""
+    command = ["ps", *arguments.split()]
     try:
-        done = subprocess.run(["ps", *arguments.split()], capture_output=True, text=True, timeout=10, check=False)
+        for chosen in (["-q", ",".join(map(str, members))], []):
+            done = subprocess.run([*command, *chosen], capture_output=True, text=True, timeout=10, check=False)
+            if done.returncode == 0:
+                break
     except FileNotFoundError:
         raise BadParameter("other columns than those of ps -ef are the host's ps's, and there is none") from None
     if done.returncode != 0:

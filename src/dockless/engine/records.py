@@ -46,6 +46,8 @@ class Mount(msgspec.Struct, frozen=True):
     copy_up: bool = False  # an empty volume is filled with what the image has at that place
     options: tuple[str, ...] = ()  # tmpfs options
     create_source: bool = False
+    image_id: str = ""  # of a mount of type image
+    subpath: str = ""  # in the volume or the image
 
 
 class State(msgspec.Struct, frozen=True):

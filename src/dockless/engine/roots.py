@@ -8,6 +8,7 @@ goes with its descriptor. Paths below the descriptor must be resolved by `linux/
 import asyncio
 import os
 import signal
+import stat
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -110,7 +111,7 @@ class Roots:
         lower = [str(layer) for layer in layers or (self.places.empty,)]
         upper, work = str(folder / "upper"), str(folder / "work")
         binds = [
-            _Bind(mount.point.source, mount.point.destination, mount.point.rw)
+            _Bind(_source(mount), mount.point.destination, mount.point.rw, mount.subpath)
             for mount in wanted
             if mount.point.type in ("bind", "volume")
         ]
@@ -123,7 +124,7 @@ class Roots:
             work=work if writable else None,
             binds=sorted(binds, key=lambda bind: bind.target.count("/")),
         )
-        return await asyncio.get_running_loop().run_in_executor(None, tree.make)
+        return await asyncio.to_thread(tree.make)
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class _Bind:
     source: str
     target: str
     writable: bool
+    subpath: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,11 +177,11 @@ class _Tree:
 
     def _bind(self, root: int, bind: _Bind) -> None:
         try:
-            tree = mounts.open_tree(bind.source, recursive=True)
+            tree = _opened(bind)
         except FileNotFoundError:
             return  # made at the start, if at all
         try:
-            target = self._target(root, bind)
+            target = self._target(root, bind, is_folder=stat.S_ISDIR(os.fstat(tree).st_mode))
             if target is None:
                 return
             try:
@@ -191,12 +193,33 @@ class _Tree:
         finally:
             os.close(tree)
 
-    def _target(self, root: int, bind: _Bind) -> int | None:
+    def _target(self, root: int, bind: _Bind, *, is_folder: bool) -> int | None:
         """Where it is mounted; in a view that cannot be written only where there is such a place."""
         if self.upper is None:
             try:
                 return open_in_root(root, bind.target)
             except FileNotFoundError:
                 return None
-        make = make_folder if os.path.isdir(bind.source) else make_file
-        return make(root, bind.target)
+        return make_folder(root, bind.target) if is_folder else make_file(root, bind.target)
+
+
+def _source(mount: Mount) -> str:
+    """Of a part of a volume the volume: its links are containers' own, and are followed inside it alone."""
+    source = Path(mount.point.source)
+    depth = len(Path(mount.subpath).parts)
+    return str(source.parents[depth - 1]) if depth else str(source)
+
+
+def _opened(bind: _Bind) -> int:
+    """A detached copy of what is to be mounted. Raises OSError."""
+    if not bind.subpath:
+        return mounts.open_tree(bind.source, recursive=True)
+    folder = os.open(bind.source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = open_in_root(folder, bind.subpath)
+    finally:
+        os.close(folder)
+    try:
+        return mounts.open_tree("", recursive=True, folder=found)
+    finally:
+        os.close(found)

@@ -4,7 +4,9 @@ What the record means is translated here and nowhere else; the defaults are `lau
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,11 +24,14 @@ from dockless.launcher.spec import (
     Resources,
     Rlimit,
     Spec,
+    ThrottleDevice,
+    WeightDevice,
 )
 from dockless.launcher.spec import Mount as SpecMount
 from dockless.launcher.users import UnknownUser, User, resolve_user
 from dockless.wire.config import ContainerConfig, HostConfig
 from dockless.wire.config import Resources as WireResources
+from dockless.wire.config import ThrottleDevice as WireThrottleDevice
 from dockless.wire.errors import BadParameter
 from dockless.wire.execs import ExecCreateRequest
 
@@ -54,9 +59,10 @@ def build_spec(
     up there). `joined`: the kinds of namespace whose descriptors are handed to the launcher. Raises BadParameter.
     """
     config, host = record.config, record.host
+    devices, access = _devices(host)
     try:
         user = resolve_user(layers, config.user, host.group_add or ())
-        return defaults.default_spec(
+        spec = defaults.default_spec(
             args=[record.path, *record.args],
             env=list(config.env or ()),
             cgroup_path=cgroup_path,
@@ -75,8 +81,9 @@ def build_spec(
             console_size=host.console_size if host.console_size and any(host.console_size) else None,
             init=bool(host.init),
             resources=resources(host),
-            mounts=[*_file_mounts(files, record), *(_mount(mount) for mount in record.mounts)],
-            devices=_devices(host),
+            mounts=[*_shared_memory(host), *_file_mounts(files, record), *(_mount(mount) for mount in record.mounts)],
+            devices=devices,
+            device_access=access,
             device_rules=[_device_rule(rule) for rule in host.device_cgroup_rules or ()],
             rlimits=_rlimits(host),
             sysctls=host.sysctls,
@@ -90,6 +97,10 @@ def build_spec(
         raise BadParameter(str(error)) from error
     except ValueError as error:
         raise BadParameter(str(error)) from error
+    if host.ipc_mode == "none":
+        spec["mounts"] = [mount for mount in spec["mounts"] if mount["destination"] != "/dev/shm"]
+    spec["annotations"] = {**(host.annotations or {}), **spec["annotations"]}
+    return spec
 
 
 def exec_process(record: ContainerRecord, layers: Sequence[Path], body: ExecCreateRequest) -> Process:
@@ -136,9 +147,49 @@ def resources(host: WireResources) -> Resources:
         found["cpu"] = cpu
     if host.pids_limit and host.pids_limit > 0:
         found["pids"] = {"limit": host.pids_limit}
-    if host.blkio_weight:
-        found["blockIO"] = BlockIoResources(weight=host.blkio_weight)
+    if block := _block_io(host):
+        found["blockIO"] = block
     return found
+
+
+def _block_io(host: WireResources) -> BlockIoResources:
+    """Raises BadParameter for a path that is no device."""
+    block = BlockIoResources()
+    if host.blkio_weight:
+        block["weight"] = host.blkio_weight
+    if host.blkio_weight_device:
+        block["weightDevice"] = [
+            WeightDevice(major=major, minor=minor, weight=entry.weight)
+            for entry in host.blkio_weight_device
+            for major, minor in [_number_of(entry.path)]
+        ]
+    if host.blkio_device_read_bps:
+        block["throttleReadBpsDevice"] = _throttles(host.blkio_device_read_bps)
+    if host.blkio_device_write_bps:
+        block["throttleWriteBpsDevice"] = _throttles(host.blkio_device_write_bps)
+    if host.blkio_device_read_iops:
+        block["throttleReadIOPSDevice"] = _throttles(host.blkio_device_read_iops)
+    if host.blkio_device_write_iops:
+        block["throttleWriteIOPSDevice"] = _throttles(host.blkio_device_write_iops)
+    return block
+
+
+def _throttles(entries: Iterable[WireThrottleDevice]) -> list[ThrottleDevice]:
+    return [
+        ThrottleDevice(major=major, minor=minor, rate=entry.rate)
+        for entry in entries
+        for major, minor in [_number_of(entry.path)]
+    ]
+
+
+def _number_of(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise BadParameter(f"blkio: {path}: {error.strerror}") from error
+    if not stat.S_ISBLK(status.st_mode):
+        raise BadParameter(f"blkio: {path} is not a block device")
+    return os.major(status.st_rdev), os.minor(status.st_rdev)
 
 
 def _memory(host: WireResources) -> MemoryResources:
@@ -167,6 +218,10 @@ def _cpu(host: WireResources) -> CpuResources:
         cpu["period"] = host.cpu_period
     if host.cpu_quota:
         cpu["quota"] = host.cpu_quota
+    if host.cpu_realtime_period:
+        cpu["realtimePeriod"] = host.cpu_realtime_period
+    if host.cpu_realtime_runtime:
+        cpu["realtimeRuntime"] = host.cpu_realtime_runtime
     if host.cpuset_cpus:
         cpu["cpus"] = host.cpuset_cpus
     if host.cpuset_mems:
@@ -207,16 +262,28 @@ def _rlimits(host: HostConfig) -> list[Rlimit]:
     ]
 
 
-def _devices(host: HostConfig) -> list[Device]:
+def _devices(host: HostConfig) -> tuple[list[Device], dict[str, str]]:
+    """The nodes, and by a node's path what may be done with it."""
     found: list[Device] = []
+    access: dict[str, str] = {}
     for mapping in host.devices or ():
         try:
-            found += defaults.device(mapping.path_on_host, mapping.path_in_container or None)
+            nodes = defaults.device(mapping.path_on_host, mapping.path_in_container or None)
+            found += nodes
+            access |= {node["path"]: mapping.cgroup_permissions or "rwm" for node in nodes}
         except (OSError, ValueError) as error:
             raise BadParameter(
                 f'error gathering device information while adding custom device "{mapping.path_on_host}": {error}'
             ) from error
-    return found
+    return found, access
+
+
+def _shared_memory(host: HostConfig) -> list[SpecMount]:
+    """That of the container whose IPC namespace is joined; the launcher is given it as a tree."""
+    if not host.ipc_mode.startswith("container:"):
+        return []
+    options = ["bind", "rprivate", "rw", "nosuid", "noexec", "nodev"]
+    return [SpecMount(destination="/dev/shm", type="bind", source="/dev/shm", options=options)]
 
 
 def _device_rule(text: str) -> DeviceRule:
@@ -251,6 +318,8 @@ def _mount(mount: Mount) -> SpecMount:
         options = ["nosuid", "nodev", "noexec", *mount.options]
         return SpecMount(destination=point.destination, type="tmpfs", source="tmpfs", options=options)
     propagation = point.propagation or "rprivate"
+    # As Docker: a recursive bind goes with a recursive propagation.
+    bind = "rbind" if propagation.startswith("r") else "bind"
     return SpecMount(
-        destination=point.destination, type="bind", source=point.source, options=["rbind", propagation, access]
+        destination=point.destination, type="bind", source=point.source, options=[bind, propagation, access]
     )

@@ -8,7 +8,8 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dockless.images import tarread
@@ -98,7 +99,7 @@ class Unpacking:
             self._hard_link(folder, base, entry)
         elif entry.type == tarread.SYMLINK:
             os.symlink(os.fsdecode(entry.link), base, dir_fd=folder)
-            os.chown(base, *self._owner(entry), dir_fd=folder, follow_symlinks=False)
+            self._own_by_name(folder, base, entry)
             os.utime(base, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
         elif entry.type in (tarread.CHARACTER, tarread.BLOCK_DEVICE, tarread.FIFO):
             self._special(folder, base, entry)
@@ -135,7 +136,7 @@ class Unpacking:
         else:
             kind = stat.S_IFCHR if entry.type == tarread.CHARACTER else stat.S_IFBLK
             os.mknod(base, kind | 0o600, os.makedev(*entry.device), dir_fd=folder)
-        os.chown(base, *self._owner(entry), dir_fd=folder, follow_symlinks=False)
+        self._own_by_name(folder, base, entry)
         # chmod has no way not to follow a link; the descriptor is of what was just made, or of nothing that is a link.
         made = os.open(base, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
@@ -150,6 +151,10 @@ class Unpacking:
             _dress(opened, entry, self._owner(entry))
         finally:
             os.close(opened)
+
+    def _own_by_name(self, folder: int, base: str, entry: Entry) -> None:
+        with _mapped():
+            os.chown(base, *self._owner(entry), dir_fd=folder, follow_symlinks=False)
 
     def _owner(self, entry: Entry) -> tuple[int, int]:
         return self.rules.owner or (entry.uid, entry.gid)
@@ -168,9 +173,20 @@ def _clean(name: bytes) -> str:
     return os.fsdecode(b"/".join(parts))
 
 
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """An owner that the user namespace does not know is left out: the file is then its root's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EINVAL or not in_user_namespace():
+            raise
+
+
 def _dress(opened: int, entry: Entry, owner: tuple[int, int]) -> None:
     """Owner, mode, attributes: in this order, since a change of owner clears set-id bits and capabilities."""
-    os.fchown(opened, *owner)
+    with _mapped():
+        os.fchown(opened, *owner)
     os.fchmod(opened, entry.mode)
     for name, value in entry.xattrs.items():
         if name.startswith(_FOREIGN_XATTRS):

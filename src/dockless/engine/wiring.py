@@ -16,6 +16,8 @@ from dockless.network.fabric import EndpointSpec, Fabric, FabricError, ResolverS
 from dockless.network.ipam import mac_for
 from dockless.wire.errors import ApiError, BadParameter
 
+INTERFACE_NAME = "com.docker.network.endpoint.ifname"
+
 
 @dataclass(frozen=True)
 class Wired:
@@ -132,7 +134,11 @@ class Wiring:
             )
         gateways = {ip_address(item.gateway).version: item.gateway for item in network.ipam.config or ()}
         used = {other.interface for other in record.endpoints.values() if other is not endpoint}
-        interface = next(f"eth{number}" for number in range(len(used) + 1) if f"eth{number}" not in used)
+        interface = (settings.driver_opts or {}).get(INTERFACE_NAME) or next(
+            f"eth{number}" for number in range(len(used) + 1) if f"eth{number}" not in used
+        )
+        if interface in used:
+            raise BadParameter(f"container {record.name}: two networks ask for the interface {interface}")
         return replace(
             endpoint,
             endpoint_id=new_id(),

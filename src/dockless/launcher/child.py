@@ -34,7 +34,8 @@ _STATUS_OF_FAILURE = 125
 
 class Plan:
     """Everything the child needs; made before the fork. `stdio`: the three descriptors, or None for a terminal of the
-    container's own. `unshare` and `join`: what is made after the fork, and (kind, descriptor, flags) to join."""
+    container's own. `unshare` and `join`: what is made after the fork, and (kind, descriptor, flags) to join. `trees`:
+    a mount's destination → the detached mount to put there."""
 
     __slots__ = (
         "cgroup_v1",
@@ -50,6 +51,7 @@ class Plan:
         "spec",
         "status",
         "stdio",
+        "trees",
         "unshare",
     )
 
@@ -66,6 +68,7 @@ class Plan:
         unshare: int = 0,
         spec: "Spec | None" = None,
         root: "Mapping[str, Any] | None" = None,
+        trees: "Mapping[str, int] | None" = None,
         place: str = "",
         init: int | None = None,
         own_network: bool = False,
@@ -81,6 +84,7 @@ class Plan:
         self.unshare = unshare
         self.spec = spec
         self.root = root
+        self.trees = trees or {}
         self.place = place
         self.init = init
         self.own_network = own_network
@@ -127,7 +131,7 @@ def _arrange_descriptors(plan: Plan) -> None:
         sources = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in plan.stdio]
         for target, source in enumerate(sources):
             os.dup2(source, target, inheritable=True)
-    kept = {0, 1, 2, plan.status, *(descriptor for _, descriptor, _ in plan.join)}
+    kept = {0, 1, 2, plan.status, *(descriptor for _, descriptor, _ in plan.join), *plan.trees.values()}
     if plan.init is not None:
         kept.add(plan.init)
     prctl.close_all_but(kept)
@@ -162,7 +166,7 @@ def _make_container(plan: Plan, spec: "Spec", status: _socket.socket) -> None:
     _new_keyring()
     rootfs.part_from_host()
     root = rootfs.mount_root(plan.root, plan.place, in_user_namespace=plan.in_user_namespace)
-    rootfs.furnish(root, spec, plan.cgroup_v1)
+    rootfs.furnish(root, spec, plan.cgroup_v1, plan.trees)
     if plan.stdio is None:
         _take_terminal(plan, root, status, console=True)
     if spec.get("root", {}).get("readonly"):

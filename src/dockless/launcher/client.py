@@ -156,25 +156,28 @@ class Launcher:
         root: OverlayRoot,
         *,
         namespaces: Mapping[str, int] | None = None,
+        trees: Mapping[str, int] | None = None,
         stdin: bool = False,
         split_output: bool = True,
     ) -> Started:
         """A new container, from the fork to its program's `execve`.
 
-        `namespaces`: kind (`network`, `pid`, `ipc`, `uts` …) → descriptor to join, still the caller's. Without `stdin`
-        it is /dev/null; with `split_output=False` stderr goes where stdout goes. A call that is cancelled may still
-        have started its container: `list` shows it. Raises LaunchError, LauncherLost.
+        `namespaces`: kind (`network`, `pid`, `ipc`, `uts` …) → descriptor to join, still the caller's. `trees`: a bind
+        mount's destination → the detached mount to put there instead of its source's. Without `stdin` it is /dev/null;
+        with `split_output=False` stderr goes where stdout goes. A call that is cancelled may still have started its
+        container: `list` shows it. Raises LaunchError, LauncherLost.
         """
         linux = spec.get("linux", {})
-        joined = dict(namespaces or {})
+        joined, trees = dict(namespaces or {}), dict(trees or {})
         message, descriptors = await self._call(
             "run",
-            tuple(joined.values()),
+            (*joined.values(), *trees.values()),
             id=id,
             spec={**spec, "linux": {key: value for key, value in linux.items() if key != "seccomp"}},
             seccomp=self._filter_text(linux.get("seccomp")),
             root={"lower": list(root.lower), "upper": root.upper, "work": root.work},
             namespaces=list(joined),
+            trees=list(trees),
             stdin=stdin,
             split_output=split_output,
         )

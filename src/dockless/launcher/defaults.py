@@ -114,6 +114,7 @@ def default_spec(
     mounts: Sequence[Mount] = (),
     devices: Sequence[Device] = (),
     device_rules: Sequence[DeviceRule] = (),
+    device_access: Mapping[str, str] | None = None,
     rlimits: Sequence[Rlimit] = (),
     sysctls: Mapping[str, str] | None = None,
     oom_score_adj: int | None = None,
@@ -125,11 +126,12 @@ def default_spec(
 ) -> Spec:
     """A container as Docker would make it.
 
-    `cgroup_path` is relative to each cgroup hierarchy's root (`/dockless/<id>`). `host_namespaces` are the kinds that
-    are shared with the host; `network=False` is the same as naming `network` there. A namespace that is joined stays
-    listed, and its descriptor is given to `Launcher.run`. `mounts` replace a default one of the same destination and
-    are mounted parents first. `cap_add` and `cap_drop` take Docker's forms (`NET_ADMIN`, `CAP_NET_ADMIN`, `ALL`).
-    `console_size` is (rows, columns). `masked_paths` and `readonly_paths` are Docker's where None, and none where
+    `cgroup_path` is relative to each cgroup hierarchy's root (`/dockless/<id>`). `host_namespaces` are the kinds
+    that are shared with the host; `network=False` is the same as naming `network` there. A namespace that is joined
+    stays listed, and its descriptor is given to `Launcher.run`. `mounts` replace a default one of the same
+    destination and are mounted parents first. `cap_add` and `cap_drop` take Docker's forms (`NET_ADMIN`,
+    `CAP_NET_ADMIN`, `ALL`). `console_size` is (rows, columns). `device_access` says for the path of one of
+    `devices` what is allowed (`rwm`). `masked_paths` and `readonly_paths` are Docker's where None, and none where
     `privileged`. Raises ValueError for an unknown capability or a seccomp profile that is not one.
     """
     user = user or User()
@@ -155,7 +157,7 @@ def default_spec(
         namespaces=[{"type": kind} for kind in _OWN_NAMESPACES if kind not in shared],
         devices=_merged_devices([*(host_devices() if privileged else DEFAULT_DEVICES), *devices]),
         cgroupsPath=cgroup_path,
-        resources=_with_device_rules(resources, device_rules, devices, privileged=privileged),
+        resources=_with_device_rules(resources, device_rules, devices, device_access or {}, privileged=privileged),
         sysctl=_sysctls(sysctls or {}, own_network="network" not in shared),
         maskedPaths=list(_unless(privileged, masked_paths, MASKED_PATHS)),
         readonlyPaths=list(_unless(privileged, readonly_paths, READONLY_PATHS)),
@@ -306,14 +308,25 @@ def _merged_devices(devices: Sequence[Device]) -> list[Device]:
 
 
 def _with_device_rules(
-    resources: Resources | None, extra: Sequence[DeviceRule], devices: Sequence[Device], *, privileged: bool
+    resources: Resources | None,
+    extra: Sequence[DeviceRule],
+    devices: Sequence[Device],
+    device_access: Mapping[str, str],
+    *,
+    privileged: bool,
 ) -> Resources:
     result = cast(Resources, dict(resources or {}))
     if privileged:
         result["devices"] = [DeviceRule(allow=True, access="rwm")]
     else:
         added = (
-            DeviceRule(allow=True, type=entry["type"], major=entry["major"], minor=entry["minor"], access="rwm")
+            DeviceRule(
+                allow=True,
+                type=entry["type"],
+                major=entry["major"],
+                minor=entry["minor"],
+                access=device_access.get(entry["path"], "rwm"),
+            )
             for entry in devices
         )
         result["devices"] = [*DEFAULT_DEVICE_RULES, *added, *extra]

@@ -56,11 +56,14 @@ def mount_root(root: "Mapping[str, Any]", place: str, *, in_user_namespace: bool
         raise Failure.of("overlay", error, upper or lower[0]) from None
 
 
-def furnish(root: int, spec: "Spec", cgroup_v1: "Sequence[str]") -> None:
-    """Everything between the bare root and `enter`. Raises Failure."""
+def furnish(root: int, spec: "Spec", cgroup_v1: "Sequence[str]", trees: "Mapping[str, int]") -> None:
+    """Everything between the bare root and `enter`. `trees`: destination → a detached mount that was made elsewhere.
+
+    Raises Failure.
+    """
     linux = spec.get("linux", {})
     for mount in spec.get("mounts", ()):
-        _mount(root, mount, cgroup_v1)
+        _mount(root, mount, cgroup_v1, trees.get(mount["destination"]))
     if _has_own_dev(spec):
         _devices(root, linux.get("devices", ()))
         _dev_links(root)
@@ -98,13 +101,13 @@ def place_console(root: int, terminal: int) -> None:
         raise Failure.of("console", error, "/dev/console") from None
 
 
-def _mount(root: int, mount: "Mount", cgroup_v1: "Sequence[str]") -> None:
+def _mount(root: int, mount: "Mount", cgroup_v1: "Sequence[str]", tree: int | None) -> None:
     destination, kind = mount["destination"], mount.get("type") or "none"
     options = mount.get("options", [])
     source = mount.get("source") or kind
     try:
         if kind == "bind" or "bind" in options or "rbind" in options:
-            _bind(root, source, destination, options)
+            _bind(root, source, destination, options, tree)
         elif kind == "cgroup":
             _mount_cgroups(root, destination, options, cgroup_v1)
         else:
@@ -119,12 +122,13 @@ def _reason(error: OSError) -> str:
     return named + (error.strerror or "").lower()
 
 
-def _bind(root: int, source: str, destination: str, options: "Sequence[str]") -> None:
+def _bind(root: int, source: str, destination: str, options: "Sequence[str]", tree: int | None) -> None:
     flags, cleared, words = mounts.parse_options(options)
     recursive = "rbind" in words
     read_only = flags | (mounts.MS_RDONLY if "rro" in words else 0)
     propagation = next((word for word in words if word in mounts.PROPAGATION), "rprivate")
-    tree = mounts.open_tree(source, recursive=recursive)
+    if tree is None:
+        tree = mounts.open_tree(source, recursive=recursive)
     is_folder = stat.S_ISDIR(os.fstat(tree).st_mode)
     mounts.mount_setattr(
         tree,

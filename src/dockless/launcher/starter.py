@@ -76,7 +76,9 @@ class Starter:
         spec: Spec = message["spec"]
         record = Record(message["id"])
         linux = spec.get("linux", {})
-        joined = dict(zip(message.get("namespaces", ()), descriptors, strict=True))
+        kinds, places = message.get("namespaces", ()), message.get("trees", ())
+        joined = dict(zip(kinds, descriptors[: len(kinds)], strict=True))
+        trees = dict(zip(places, descriptors[len(kinds) :], strict=True))
         listed = {entry["type"]: entry.get("path") for entry in linux.get("namespaces", ())}
         opened = {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in listed.items() if path}
         joined = {**opened, **joined}
@@ -103,6 +105,7 @@ class Starter:
                 unshare=sum(namespaces.FLAGS[kind] for kind in _UNSHARED_LATER if kind in new),
                 spec=spec,
                 root=message["root"],
+                trees=trees,
                 own_network="network" in new,
                 init=self._init_file() if spec.get("annotations", {}).get(INIT_ANNOTATION) == "true" else None,
             )
@@ -157,6 +160,7 @@ class Starter:
         unshare: int = 0,
         spec: "Spec | None" = None,
         root: "Mapping[str, Any] | None" = None,
+        trees: "Mapping[str, int] | None" = None,
         own_network: bool = False,
         init: int | None = None,
     ) -> Pending:
@@ -179,6 +183,7 @@ class Starter:
                 unshare=unshare,
                 spec=spec,
                 root=root,
+                trees=trees,
                 place=self._place,
                 init=init,
                 own_network=own_network,

@@ -62,6 +62,10 @@ def v1_settings(controller: str, values: "Mapping[str, Any]") -> "Settings":
     if controller == "pids":
         return [("pids.max", _or_max(values["limit"]))]
     settings = [("blkio.bfq.weight", str(values["weight"]))] if "weight" in values else []
+    settings += [
+        ("blkio.bfq.weight_device", f"{entry['major']}:{entry['minor']} {entry['weight']}")
+        for entry in values.get("weightDevice", ())
+    ]
     for key, (file, _) in _THROTTLES.items():
         settings += [(file, f"{entry['major']}:{entry['minor']} {entry['rate']}") for entry in values.get(key, ())]
     return settings
@@ -89,6 +93,10 @@ def v2_settings(controller: str, values: "Mapping[str, Any]") -> "Settings":
     if controller == "pids":
         return [("pids.max", _or_max(values["limit"]))]
     settings = [("io.weight", str(1 + (values["weight"] - 10) * 9999 // 990))] if "weight" in values else []
+    settings += [
+        ("io.weight", f"{entry['major']}:{entry['minor']} {1 + (entry['weight'] - 10) * 9999 // 990}")
+        for entry in values.get("weightDevice", ())
+    ]
     for key, (_, name) in _THROTTLES.items():
         settings += [
             ("io.max", f"{entry['major']}:{entry['minor']} {name}={entry['rate']}") for entry in values.get(key, ())

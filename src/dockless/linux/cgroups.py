@@ -62,6 +62,13 @@ def layout() -> Layout:
     return _found
 
 
+def controllers() -> frozenset[str]:
+    """The controllers that limits can be set of, by their names in v1."""
+    found = layout()
+    unified = {v1 for v1, v2 in cgroup_limits.V2_NAMES.items() if v2 in found.controllers}
+    return frozenset(found.v1) | unified
+
+
 class Created:
     """A new group: `v2` its folder in the unified hierarchy, `v1` the folders to attach to, and the `warnings`."""
 

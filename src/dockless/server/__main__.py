@@ -4,12 +4,15 @@
 to be told that the engine listens.
 """
 
+import gc
 import os
 import sys
 
 
 def main() -> int:
     held, ready = detached(sys.argv[1:])
+    # What is imported stays: the collector would look through it again and again in vain. `serve` turns it on again.
+    gc.disable()
     from dockless.server.engine_process import serve
 
     return serve(held, ready)

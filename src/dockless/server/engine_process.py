@@ -1,6 +1,7 @@
 """Brings dockless's own engine and the server together in one process."""
 
 import asyncio
+import gc
 import os
 import sys
 
@@ -36,6 +37,8 @@ def serve(held: int | None, ready: int | None, open_engine: process.OpenEngine =
     os.umask(0o022)
 
     def listening() -> None:
+        gc.freeze()
+        gc.enable()
         if ready is not None:
             os.write(ready, b"1")
             os.close(ready)

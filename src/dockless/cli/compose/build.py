@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 @click.option("--pull", is_flag=True, help="Always attempt to pull a newer version of the image")
 @click.option("--push", is_flag=True, help="Push service images")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress the build output")
-@click.option("-m", "--memory", default="", hidden=True)
+@click.option("-m", "--memory", default="", help="Set memory limit for the build container (not supported)")
+@click.option("--builder", default="", help="Set builder to use (not supported)")
+@click.option("--check", is_flag=True, help="Check build configuration (not supported)")
+@click.option("--print", "print_", is_flag=True, help="Print equivalent bake file (not supported)")
+@click.option("--provenance", default="", help="Add a provenance attestation (not supported)")
+@click.option("--sbom", default="", help="Add a SBOM attestation (not supported)")
+@click.option("--ssh", default="", help="Set SSH authentications used when building service images (not supported)")
 @stand_ins_option
 @click.option("--with-dependencies", is_flag=True, help="Also build dependencies (transitively)")
 @services_argument
@@ -32,6 +38,7 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     from dockless.compose.run.observe import together
     from dockless.compose.run.order import with_dependencies
 
+    _refuse_unsupported(flags)
     project = session.load(services)
     for name in services:
         if name not in project.services:
@@ -63,6 +70,16 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
         )
     if flags["push"]:
         _push(session, project, wanted, ignore_failures=False, quiet=flags["quiet"])
+
+
+_OFF = ("", "false", "default")
+
+
+def _refuse_unsupported(flags: dict[str, Any]) -> None:
+    """What only BuildKit's own protocol can do. Raises `Failure`."""
+    for name in ("builder", "check", "print_", "provenance", "sbom", "ssh", "memory"):
+        if flags[name] and flags[name] not in _OFF:
+            raise Failure(f"--{name.rstrip('_')} is not supported: images are built by the engine's own builder")
 
 
 @click.command("pull", short_help="Pull service images")

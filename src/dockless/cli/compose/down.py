@@ -72,10 +72,18 @@ def down(
         keep_volumes=external,
         hooks=pre_stop_hooks(project),
     )
-    if not plan:
+    provided = [name for name, each in project.services.items() if each.provider is not None] if project else []
+    if services:
+        provided = [name for name in provided if name in services]
+    if not plan and not provided:
         warn(f'No resource found to remove for project "{name}".')
         return
     carry_out(session, plan)
+    if project is not None and provided and not session.dry_run:
+        from dockless.compose.run.provider import take_down
+
+        with session.progress() as progress:
+            take_down(project, provided, progress, session.environ)
 
 
 def _images(project: "Project | None", rmi: str, chosen: "Iterable[Existing]", services: tuple[str, ...]) -> list[str]:

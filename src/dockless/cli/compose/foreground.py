@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockless.cli.log_view import LogView
 from dockless.cli.output import echo
@@ -28,6 +28,10 @@ from dockless.compose.run.plan import CreateContainer, Plan, StartContainer
 from dockless.compose.run.teardown import kill_plan, stop_plan
 from dockless.compose.run.up import Prepared, prepare
 
+if TYPE_CHECKING:
+    from dockless.compose.run.watch import Watch
+    from dockless.compose.run.watch_rules import Watched
+
 _INTERRUPTED = 130
 
 
@@ -40,8 +44,10 @@ def run_foreground(
     flags: dict[str, Any],
 ) -> int:
     """Returns the exit status."""
+    rules = _rules(project, services) if flags["watch"] else None
     progress = session.progress()
     with progress:
+        project = session.provided(project, services, progress, with_deps=not flags["no_deps"])
         prepared = prepare(
             session.client,
             project,
@@ -54,7 +60,7 @@ def run_foreground(
         )
         for warning in prepared.plan.warnings:
             progress.line(f"WARN[0000] {warning}")
-    return _Stage(session, project, prepared, services, flags).play()
+    return _Stage(session, project, prepared, services, flags, images, rules).play()
 
 
 class _Stage:
@@ -67,6 +73,8 @@ class _Stage:
         prepared: Prepared,
         services: tuple[str, ...],
         flags: dict[str, Any],
+        images: ImageOptions,
+        rules: "Watched | None",
     ) -> None:
         self._session = session
         self._project = project
@@ -88,6 +96,7 @@ class _Stage:
         self._stopping = 0
         self._execution = self._make_execution()
         self._started = threading.Event()
+        self._watch = self._make_watch(rules, images) if rules else None
 
     def play(self) -> int:
         for name, service in self._containers.items():
@@ -106,10 +115,16 @@ class _Stage:
         starter = _Background(self._start)
         starter.begin()
         stopper: _Background | None = None
+        watcher: _Background | None = None
         while True:
             happening = next_happening(self._foreground.happenings, 0.1)
             if starter.error and not self._stopping:
                 raise starter.error
+            if self._watch and watcher is None and starter.done and not self._stopping:
+                watcher = _Background(self._watch.run)
+                watcher.begin()
+            if watcher is not None and watcher.error:
+                raise watcher.error
             if isinstance(happening, Interrupted):
                 self._stopping += 1
                 if self._stopping == 1:
@@ -132,7 +147,7 @@ class _Stage:
                     raise stopper.error
                 self._drain()
                 return _INTERRUPTED if self._stopping else self._status
-            if starter.done and not self._live and stopper is None:
+            if starter.done and not self._live and stopper is None and not self._watch:
                 self._drain()
                 return self._status
 
@@ -182,7 +197,20 @@ class _Stage:
             return True
         return False
 
+    def _make_watch(self, rules: "Watched", images: ImageOptions) -> "Watch":
+        from dockless.cli.compose.watch import make_watch
+        from dockless.compose.run.watch import WatchOptions
+
+        def before_start(name: str) -> None:
+            self._live.add(name)
+            self._foreground.attach(name, self._containers.get(name, ""))
+
+        options = WatchOptions(images=images, timeout=self._flags["timeout"], before_start=before_start)
+        return make_watch(self._session, self._project, rules, options, self._view)
+
     def _stop(self) -> None:
+        if self._watch:
+            self._watch.stop.set()
         # What is just being started would be missed by a look at what runs.
         self._execution.cancel()
         self._started.wait()
@@ -213,6 +241,12 @@ class _Stage:
                 self._status = happening.status
             if happening.service in self._shown:
                 echo(f"{self._view.short(happening.name)} exited with code {happening.status}")
+
+
+def _rules(project: Project, services: tuple[str, ...]) -> "Watched":
+    from dockless.cli.compose.watch import rules_of
+
+    return rules_of(project, services)
 
 
 def plain_progress(session: Session) -> Progress:

@@ -44,8 +44,9 @@ def start(session: Session, /, services: tuple[str, ...], no_wait_for_ports: boo
     found = [each for each in containers_of(session.client, name) if not each.one_off]
     check_services(services, project, found)
     chosen = _with_dependencies(found, services)
+    provided = {name for name, each in project.services.items() if each.provider is not None} if project else set()
     for service in services or (project.services if project else ()):
-        if not any(each.service == service for each in chosen):
+        if service not in provided and not any(each.service == service for each in chosen):
             raise Failure(f'service "{service}" has no container to start: run `dockless up {service}`')
     conditions = _conditions(session, project, wait_for_ports=not no_wait_for_ports) if project else {}
     carry_out(session, start_plan(chosen, conditions))

@@ -53,7 +53,7 @@ def run(session: Session, /, service: str, **flags: Any) -> None:
     project = session.load([service])
     if service not in project.services:
         raise Failure(f"no such service: {service}")
-    container, tty = _create(session, project, project.services[service], flags)
+    container, tty = _create(session, project, service, flags)
     running = Running(
         detach=flags["detach"],
         stdin=flags["interactive"] and not flags["detach"],
@@ -69,7 +69,7 @@ def run(session: Session, /, service: str, **flags: Any) -> None:
         raise Exit(status)
 
 
-def _create(session: Session, project: "Project", service: "Service", flags: dict[str, Any]) -> tuple[str, bool]:
+def _create(session: Session, project: "Project", service_name: str, flags: dict[str, Any]) -> tuple[str, bool]:
     """The created container's name, and whether it has a terminal."""
     from dockless.cli.start_container import default_tty, slug
     from dockless.compose.run.convert import OneOff
@@ -77,14 +77,21 @@ def _create(session: Session, project: "Project", service: "Service", flags: dic
     from dockless.compose.run.images import ensure_images
     from dockless.compose.run.observe import containers_of
     from dockless.compose.run.plan import InjectFiles, Plan
+    from dockless.compose.run.up import models_not_run
 
     images = _images(session, flags)
     tty = (flags["tty"] or (default_tty() and flags["interactive"])) and not flags["no_tty"] and not flags["detach"]
-    changed = _overridden(service, flags, session, tty=tty)
-    converter = session.converter(project)
     identity = slug()
-    name = flags["name"] or f"{project.name}-{service.name}-run-{identity[:12]}"
+    name = flags["name"] or f"{project.name}-{service_name}-run-{identity[:12]}"
     with session.progress(quiet=flags["quiet"]) as progress:
+        if not flags["no_deps"]:
+            project = session.provided(project, [service_name], progress)
+        service = project.services[service_name]
+        if service.provider is not None:
+            kind = service.provider.type
+            raise Failure(f'service "{service_name}" is provided by {kind!r}: it has no container to run')
+        changed = _overridden(service, flags, session, tty=tty)
+        converter = session.converter(project)
         if not flags["no_deps"] and service.depends_on:
             _start_dependencies(session, project, service, flags, progress)
         facts = ensure_images(session.client, project, [service], images, progress)[service.name]
@@ -107,7 +114,7 @@ def _create(session: Session, project: "Project", service: "Service", flags: dic
         plan.add("create", create)
         if files := converter.files(changed):
             plan.add("files", InjectFiles(name, files), ["create"])
-        for warning in converter.warnings:
+        for warning in (*converter.warnings, *models_not_run(project, [service])):
             progress.line(f"WARN[0000] {warning}")
         execute(plan, Context(session.client, progress))
     return name, tty

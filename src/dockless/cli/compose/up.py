@@ -72,6 +72,7 @@ def _shared(command: Any) -> Any:
 @click.option("--no-color", is_flag=True, help="Produce monochrome output")
 @click.option("--no-log-prefix", is_flag=True, help="Don't print prefix in logs")
 @click.option("--timestamps", is_flag=True, help="Show timestamps")
+@click.option("-w", "--watch", is_flag=True, help="Watch source code and refresh containers when files are updated")
 @click.option("--menu", is_flag=True, hidden=True)
 @no_wait_option
 @services_argument
@@ -83,7 +84,7 @@ def up(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     ends when the services with published ports do (60 seconds at most); --no-wait-for-ports turns both off.
     """
     detach = flags["detach"] or flags["wait"] or flags["no_start"]
-    _refuse_conflicts(flags, detach=flags["detach"])
+    _refuse_conflicts(flags, detach=flags["detach"] or (flags["watch"] and detach))
     project = session.load(services)
     options = _up_options(flags, start=not flags["no_start"])
     if detach or session.dry_run:
@@ -133,8 +134,9 @@ def _detached(
     from dockless.compose.run.execute import Context, execute
     from dockless.compose.run.up import prepare
 
-    converter = session.converter(project)
     with session.progress() as progress:
+        project = session.provided(project, services, progress, with_deps=with_deps)
+        converter = session.converter(project)
         prepared = prepare(session.client, project, services, options, images, converter, progress, with_deps=with_deps)
         for warning in prepared.plan.warnings:
             progress.line(f"WARN[0000] {warning}")
@@ -162,6 +164,8 @@ def _refuse_conflicts(flags: dict[str, Any], *, detach: bool) -> None:
         raise Failure("--always-recreate-deps and --no-recreate are incompatible")
     if flags.get("renew_anon_volumes") and flags["no_recreate"]:
         raise Failure("--no-recreate and --renew-anon-volumes are incompatible")
+    if detach and flags.get("watch"):
+        raise Failure("--watch cannot be combined with --detach, --wait or --no-start")
     attached = ("abort_on_container_exit", "abort_on_container_failure", "attach_dependencies", "attach")
     if detach and any(flags.get(flag) for flag in (*attached, "exit_code_from")):
         raise Failure(

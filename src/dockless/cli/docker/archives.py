@@ -22,7 +22,7 @@ _CHUNK = 1 << 18
 def save(session: Session, /, names: tuple[str, ...], output: str) -> None:
     """Save one or more images to a tar archive (streamed to STDOUT by default)."""
     with session.client.images.save(names) as archive:
-        _write(archive, output)
+        write_archive(archive, output)
 
 
 @click.command("export", short_help="Export a container's filesystem as a tar archive")
@@ -32,7 +32,7 @@ def save(session: Session, /, names: tuple[str, ...], output: str) -> None:
 def export(session: Session, /, container: str, output: str) -> None:
     """Export a container's filesystem as a tar archive."""
     with session.client.containers.export(container) as archive:
-        _write(archive, output)
+        write_archive(archive, output)
 
 
 @click.command("load", short_help="Load an image from a tar archive or STDIN")
@@ -102,7 +102,7 @@ def push(session: Session, /, name: str, quiet: bool) -> None:
     echo(f"{repository}:{tag or 'latest'}")
 
 
-def _write(archive: Iterable[bytes], output: str) -> None:
+def write_archive(archive: Iterable[bytes], output: str) -> None:
     if not output:
         if sys.stdout.isatty():
             raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from dockless.compose.errors import ComposeError
+from dockless.compose.errors import ComposeError, Problem
 from dockless.compose.load import dotenv
 from dockless.compose.load.template import Lookup, TemplateError
 from dockless.compose.load.tree import Files
@@ -80,9 +80,18 @@ def _text(path: str, what: str = "env file") -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise ComposeError(f"{what} {path} not found: stat {path}: no such file or directory") from error
+        message = f"{what} {path} not found: stat {path}: no such file or directory"
+        raise ComposeError(Problem(message, hint=_hint(path))) from error
     except OSError as error:
         raise ComposeError(f"{what} {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _hint(path: str) -> str:
+    """Many projects bring a sample beside the place of the file that is missing."""
+    for ending in (".example", ".sample", ".template", ".dist"):
+        if Path(path + ending).exists():
+            return f"copy {Path(path).name}{ending} to {Path(path).name} and fill it in"
+    return "create it, or say that it may be missing: `env_file: [{path: …, required: false}]`"
 
 
 def _read(

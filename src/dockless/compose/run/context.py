@@ -50,7 +50,7 @@ def open_context(root: Path, dockerfile: str = "", inline: str | None = None) ->
     if not root.is_dir():
         raise ContextError(f'unable to prepare context: path "{root}" not found')
     name, outside = _dockerfile(root, dockerfile, inline)
-    text, source = _ignore_text(root, name if outside is None else "")
+    text, source = ignore_text(root, name if outside is None else "")
     extra: list[tuple[str, bytes]] = []
     if outside is not None:
         name = f".dockerfile.{hashlib.sha256(outside).hexdigest()[:20]}"
@@ -86,7 +86,7 @@ def _dockerfile(root: Path, dockerfile: str, inline: str | None) -> tuple[str, b
     return relative.as_posix(), None
 
 
-def _ignore_text(root: Path, dockerfile: str) -> tuple[str, str]:
+def ignore_text(root: Path, dockerfile: str) -> tuple[str, str]:
     """The patterns and the file that they are from: `Dockerfile.dockerignore` goes before `.dockerignore`."""
     for name in ([f"{dockerfile}{_IGNORE_FILE}"] if dockerfile else []) + [_IGNORE_FILE]:
         try:

@@ -416,13 +416,21 @@ class _Convergence:
             return
         conditions = self._conditions(service)
         hooks = hooks_of(service.post_start)
+        leads = self._leader_first(service, len(starting))
+        first: list[str] = []
         for name, after in starting:
-            key = self._plan.add(
-                f"start:{name}", StartContainer(name, service.name, hooks=hooks), [*after, *conditions]
-            )
-            if self._options.wait_for_published and self._serves(service):
-                wait = AwaitCondition(name, service.name, "listening", must_live=True)
-                self._plan.add(f"await:{name}:listening", wait, [key])
+            start = StartContainer(name, service.name, hooks=hooks)
+            key = self._plan.add(f"start:{name}", start, [*after, *conditions, *first])
+            if self._serves(service) and (self._options.wait_for_published or (leads and not first)):
+                wait = AwaitCondition(name, service.name, "listening", must_live=self._options.wait_for_published)
+                waited = self._plan.add(f"await:{name}:listening", wait, [key])
+                first = first or ([waited] if leads else [])
+
+    def _leader_first(self, service: Service, starting: int) -> bool:
+        """Whether one replica is to listen before the others start: what it does at its first start (a migration of
+        an empty database, say) is not done by all of them at once."""
+        alone = not any(state == "running" for _, state in self._running[service.name])
+        return self._options.wait_for_ports and starting > 1 and alone and self._serves(service)
 
     def _conditions(self, service: Service) -> list[str]:
         """The steps that make a service's dependencies ready: their starts, and the waits for their conditions."""

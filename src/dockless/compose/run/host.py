@@ -1,16 +1,29 @@
 """A service's limits, privileges and modes as the API's `HostConfig`."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from dockless.compose.model import Deploy, DeviceRequest, Port, Service, ThrottleDevice, Ulimit
-from dockless.compose.run.mounts import Mounted
+from dockless.compose.run.mounts import Mounted, MountError
 from dockless.wire import config as wire
+
+_NO_SYSTEM_PATHS = "systempaths=unconfined"
 
 
 def host_config(
-    service: Service, mounts: Mounted, *, network_mode: str, links: tuple[str, ...], shared: Mapping[str, str]
+    service: Service,
+    mounts: Mounted,
+    *,
+    network_mode: str,
+    links: tuple[str, ...],
+    shared: Mapping[str, str],
+    folder: str,
 ) -> wire.HostConfig:
-    """`shared`: from a service's name to the container whose namespaces stand for `service:NAME`."""
+    """`shared`: from a service's name to the container whose namespaces stand for `service:NAME`; `folder`: the
+    project's. Raises `MountError` for a seccomp profile that cannot be read."""
+    security = [option for option in service.security_opt if option != _NO_SYSTEM_PATHS]
+    paths: tuple[str, ...] | None = () if len(security) < len(service.security_opt) else None
     limits = service.deploy.resources.limits if service.deploy else None
     reservations = service.deploy.resources.reservations if service.deploy else None
     cpus = limits.cpus if limits and limits.cpus else service.cpus
@@ -46,7 +59,9 @@ def host_config(
         oom_kill_disable=service.oom_kill_disable or None,
         privileged=service.privileged,
         readonly_rootfs=service.read_only,
-        security_opt=service.security_opt or None,
+        security_opt=tuple(_security_option(option, folder) for option in security) or None,
+        masked_paths=paths,
+        readonly_paths=paths,
         storage_opt=service.storage_opt or None,
         sysctls=service.sysctls or None,
         shm_size=int(service.shm_size),
@@ -120,13 +135,31 @@ def ignored_keys(service: Service) -> list[str]:
     deploy: Deploy | None = service.deploy
     if service.credential_spec:
         found.append("credential_spec")
+    if service.use_api_socket:
+        found.append("use_api_socket")
+    if service.pull_refresh_after:
+        found.append("pull_refresh_after")
     if deploy:
         if deploy.mode not in ("", "replicated"):
             found.append(f"deploy.mode: {deploy.mode}")
         if deploy.placement.constraints or deploy.placement.preferences or deploy.placement.max_replicas_per_node:
             found.append("deploy.placement")
+        policy = deploy.restart_policy
+        if policy and (policy.delay or policy.window):
+            found.append("deploy.restart_policy.delay and .window")
         if deploy.endpoint_mode:
             found.append("deploy.endpoint_mode")
+        if deploy.labels:
+            found.append("deploy.labels")
+        if deploy.update_config:
+            found.append("deploy.update_config")
+        if deploy.rollback_config:
+            found.append("deploy.rollback_config")
+        policy = deploy.restart_policy
+        if policy and policy.delay is not None:
+            found.append("deploy.restart_policy.delay")
+        if policy and policy.window is not None:
+            found.append("deploy.restart_policy.window")
         limits = deploy.resources.limits
         if limits and limits.generic_resources:
             found.append("deploy.resources.limits.generic_resources")
@@ -136,6 +169,42 @@ def ignored_keys(service: Service) -> list[str]:
         if reservations and reservations.cpus:
             found.append("deploy.resources.reservations.cpus")
     return found
+
+
+def _security_option(option: str, folder: str) -> str:
+    """A seccomp profile is sent as its content: the engine may be elsewhere."""
+    name, separator, value = option.partition("=" if "=" in option else ":")
+    if not separator and option != "no-new-privileges":
+        raise MountError(f"Invalid security-opt: {option!r}")
+    if name != "seccomp" or value in ("unconfined", "builtin"):
+        return f"{name}={value}" if separator else name
+    path = Path(folder, value)
+    try:
+        profile = json.loads(path.read_bytes())
+    except OSError as error:
+        raise MountError(f"opening seccomp profile ({value}) failed: {error.strerror}: {path}") from error
+    except ValueError as error:
+        raise MountError(f"compacting json for seccomp profile ({value}) failed: {error}") from error
+    return f"seccomp={json.dumps(profile, separators=(',', ':'))}"
+
+
+def keys_unknown_to_our_engine(service: Service) -> list[str]:
+    """Keys that the API carries and dockless's own engine has nothing to do with."""
+    found = {
+        "annotations": service.annotations,
+        "cpu_percent": service.cpu_percent,
+        "isolation": service.isolation not in ("", "default"),
+        "storage_opt": service.storage_opt,
+        "userns_mode": service.userns_mode not in ("", "host"),
+    }
+    keys = [key for key, value in found.items() if value]
+    for name, network in service.networks.items():
+        if network is not None and network.link_local_ips:
+            keys.append(f"networks.{name}.link_local_ips")
+    for volume in service.volumes:
+        if volume.bind and volume.bind.recursive in ("writable", "readonly"):
+            keys.append(f"volumes: {volume.target}: bind.recursive: {volume.bind.recursive}")
+    return keys
 
 
 def _mode(text: str, shared: Mapping[str, str]) -> str:

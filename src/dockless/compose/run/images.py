@@ -287,6 +287,9 @@ def _unsupported(build: Build) -> list[str]:
         "isolation": build.isolation,
         "privileged": build.privileged,
         "ulimits": build.ulimits,
+        "provenance": build.provenance not in ("", "false"),
+        "sbom": build.sbom not in ("", "false"),
+        "platforms` but the first of `platforms": build.platforms[1:],
     }
     return [
         f"`{key}` is not supported by the engine's builder and has no effect" for key, value in found.items() if value

@@ -1,11 +1,11 @@
 """From a project to the plan of `up`: looks at the engine, sees to the images, compares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from dockless.client.api import Client
-from dockless.compose.model import Project
+from dockless.compose.model import Project, Service
 from dockless.compose.run.converge import UpOptions, up_plan
 from dockless.compose.run.convert import Converter
 from dockless.compose.run.execute import Reporter
@@ -46,13 +46,28 @@ def prepare(
     for name in options.scale:
         if name not in project.services:
             raise ProjectError(f"no such service: {name}")
-    wanted = in_order(project, selected)
-    if not wanted:
+    if not selected:
         raise ProjectError("no service selected")
+    # What a provider provides has no container; it has been called before (`provider.with_provided`).
+    selected = frozenset(name for name in selected if project.services[name].provider is None)
+    wanted = in_order(project, selected)
     facts, observed = together(
         lambda: ensure_images(client, project, wanted, images, reporter),
         lambda: observe(client, project.name),
     )
     plan = up_plan(project, observed, facts, selected, options, converter)
     plan.warnings.extend(converter.warnings)
+    plan.warnings.extend(models_not_run(project, wanted))
     return Prepared(plan, selected, observed, facts)
+
+
+def models_not_run(project: Project, services: Iterable[Service]) -> list[str]:
+    """One line where services use models: they are understood, and nothing runs them."""
+    users = [service.name for service in services if service.models]
+    if not users:
+        return []
+    models = sorted({name for user in users for name in project.services[user].models})
+    return [
+        f"models are not run: {', '.join(models)} (used by {', '.join(users)}): no model is started, and the variables "
+        "with its address and name are not set"
+    ]

@@ -1,0 +1,88 @@
+"""`commit`, `export` and `publish` of a project."""
+
+import click
+
+from dockless.cli.compose.choice import choose
+from dockless.cli.compose.options import index_option
+from dockless.cli.docker.archives import write_archive
+from dockless.cli.failure import Failure
+from dockless.cli.output import echo, note
+from dockless.cli.references import split_tag
+from dockless.cli.session import Session, pass_session
+from dockless.compose.run.observe import Existing
+
+
+@click.command("commit", short_help="Create a new image from a service container's changes")
+@click.option("-a", "--author", default="", help='Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")')
+@click.option("-c", "--change", multiple=True, help="Apply Dockerfile instruction to the created image")
+@index_option
+@click.option("-m", "--message", default="", help="Commit message")
+@click.option("-p", "--pause/--no-pause", default=True, help="Pause container during commit")
+@click.argument("service")
+@click.argument("name", required=False, default="", metavar="[REPOSITORY[:TAG]]")
+@pass_session
+def commit(
+    session: Session,
+    /,
+    service: str,
+    name: str,
+    author: str,
+    change: tuple[str, ...],
+    index: int,
+    message: str,
+    pause: bool,
+) -> None:
+    """Create a new image from a service container's changes."""
+    container = _container(session, service, index)
+    if session.dry_run:
+        note(f" {container.name}  would be committed")
+        return
+    repository, tag = split_tag(name)
+    image = session.client.containers.commit(
+        container.id, repo=repository, tag=tag, comment=message, author=author, pause=pause, changes=change
+    )
+    echo(f"Committed {container.name} as {image}")
+
+
+@click.command("export", short_help="Export a service container's filesystem as a tar archive")
+@index_option
+@click.option("-o", "--output", default="", help="Write to a file, instead of STDOUT")
+@click.argument("service")
+@pass_session
+def export(session: Session, /, service: str, index: int, output: str) -> None:
+    """Export a service container's filesystem as a tar archive."""
+    container = _container(session, service, index)
+    if session.dry_run:
+        note(f" {container.name}  would be exported to {output or 'standard output'}")
+        return
+    with session.client.containers.export(container.id) as archive:
+        write_archive(archive, output)
+
+
+@click.command("publish", short_help="Publish compose application")
+@click.option("--app", is_flag=True, help="Published compose application (includes referenced images)")
+@click.option("--oci-version", default="", help="OCI image/artifact specification version")
+@click.option("--resolve-image-digests", is_flag=True, help="Pin image tags to digests")
+@click.option("--with-env", is_flag=True, help="Include environment variables in the published OCI artifact")
+@click.option("-y", "--yes", is_flag=True, help='Assume "yes" as answer to all prompts')
+@click.argument("repository", metavar="REPOSITORY[:TAG]")
+def publish(repository: str, **_: object) -> None:
+    """Publish compose application: not supported.
+
+    Write the project with `config --resolve-image-digests -o FILE` and push its images with `push` instead.
+    """
+    raise Failure(
+        f"publish is not supported: dockless does not make OCI artifacts of projects, so {repository} is left alone.\n"
+        "  `dockless push` uploads the images; `dockless config --resolve-image-digests -o FILE` writes a file that "
+        "names them by digest"
+    )
+
+
+def _container(session: Session, service: str, index: int) -> Existing:
+    """The service's container, running or not: the first, or the one with that number. Raises `Failure`."""
+    _, found = choose(session, [service])
+    chosen = sorted((each for each in found if not index or each.number == index), key=lambda each: each.number)
+    if not chosen:
+        number = f" #{index}" if index else ""
+        raise Failure(f'service "{service}" has no container{number}')
+    return chosen[0]

@@ -1,0 +1,121 @@
+"""What a container's host configuration asks for and cannot have: refused by name before anything is made.
+
+`check` is for what makes no sense or is not supported anywhere here; `warnings` for what this machine cannot do.
+"""
+
+from dockless.engine.log_files import BadOption, parse_options
+from dockless.linux import cgroups
+from dockless.wire.config import HostConfig
+from dockless.wire.errors import BadParameter
+
+_RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
+_LOG_DRIVERS = ("", "json-file", "none")
+_SECURITY = ("seccomp", "apparmor", "label", "no-new-privileges", "systempaths")
+_APPARMOR = ("unconfined", "docker-default", "")
+_SYSTEM_LABELS = ("disable",)
+
+
+def check(host: HostConfig) -> None:
+    """Raises BadParameter."""
+    policy = host.restart_policy
+    if policy.name not in _RESTARTS:
+        raise BadParameter(
+            f'invalid restart policy: unknown policy "{policy.name}"; use one of no, always, on-failure, unless-stopped'
+        )
+    if policy.maximum_retry_count and policy.name != "on-failure":
+        raise BadParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+    if host.auto_remove and policy.name not in ("", "no"):
+        raise BadParameter("can't create 'AutoRemove' container with restart policy")
+    if host.log_config.type not in _LOG_DRIVERS:
+        raise BadParameter(
+            f'logger: no log driver named "{host.log_config.type}" is registered; there are json-file and none'
+        )
+    if host.log_config.type != "none":
+        try:
+            parse_options(host.log_config.config or {})
+        except BadOption as error:
+            raise BadParameter(str(error)) from error
+    if host.runtime not in ("", "dockless", "runc"):
+        raise BadParameter(f"unknown or invalid runtime name: {host.runtime}")
+    if host.memory and host.memory < 6 * 1024 * 1024:
+        raise BadParameter("Minimum memory limit allowed is 6MB")
+    if host.device_requests:
+        raise BadParameter("could not select device driver: devices by capability (GPUs) are not supported")
+    _check_modes(host)
+    _check_limits(host)
+    for option in host.security_opt or ():
+        _check_security(option)
+
+
+def _check_modes(host: HostConfig) -> None:
+    if host.userns_mode not in ("", "host"):
+        raise BadParameter(f"invalid user namespace mode: {host.userns_mode}")
+    if host.isolation not in ("", "default"):
+        raise BadParameter(f'invalid isolation "{host.isolation}" on linux')
+    if host.ipc_mode not in ("", "none", "private", "shareable", "host") and not host.ipc_mode.startswith("container:"):
+        raise BadParameter(f"invalid IPC mode: {host.ipc_mode}")
+    if host.pid_mode not in ("", "host") and not host.pid_mode.startswith("container:"):
+        raise BadParameter(f"invalid PID mode: {host.pid_mode}")
+    if host.uts_mode not in ("", "host"):
+        raise BadParameter(f"invalid UTS mode: {host.uts_mode}")
+    if host.cgroupns_mode not in ("", "private", "host"):
+        raise BadParameter(f"invalid cgroup namespace mode: {host.cgroupns_mode}")
+    if host.storage_opt:
+        raise BadParameter(f"--storage-opt is not supported: {', '.join(sorted(host.storage_opt))}")
+
+
+def _check_limits(host: HostConfig) -> None:
+    if host.blkio_weight and not 10 <= host.blkio_weight <= 1000:
+        raise BadParameter("Range of blkio weight is from 10 to 1000")
+    if host.memory and 0 < host.memory_swap < host.memory:
+        raise BadParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
+    if host.memory_swap > 0 and not host.memory:
+        raise BadParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if host.memory and host.memory_reservation > host.memory:
+        raise BadParameter("Minimum memory limit can not be less than memory reservation limit, see usage")
+    if host.nano_cpus and (host.cpu_period or host.cpu_quota):
+        raise BadParameter("Conflicting options: Nano CPUs and CPU Period or CPU Quota cannot both be set")
+    if (host.cpu_realtime_period or host.cpu_realtime_runtime) and "cpu" not in cgroups.layout().v1:
+        raise BadParameter("Your kernel does not support CPU real-time scheduler")
+
+
+def _check_security(option: str) -> None:
+    separator = "=" if "=" in option else ":"
+    name, _, value = option.partition(separator)
+    if name not in _SECURITY:
+        raise BadParameter(f'invalid --security-opt 2: "{option}"')
+    if name == "apparmor" and value not in _APPARMOR:
+        raise BadParameter(f"apparmor profile {value} cannot be applied: only unconfined is supported")
+    if name == "label" and value not in _SYSTEM_LABELS:
+        raise BadParameter(f"SELinux label {value} cannot be applied: only disable is supported")
+
+
+def warnings(host: HostConfig) -> tuple[str, ...]:
+    """Limits that this machine has no controller for, worded as Docker's: they are discarded."""
+    found = []
+    available = cgroups.controllers()
+    for controller, wanted, words in (
+        ("memory", host.memory, "memory limit capabilities or the cgroup is not mounted. Limitation discarded."),
+        ("cpu", host.nano_cpus or host.cpu_quota, "CPU CFS quota or the cgroup is not mounted. Quota discarded."),
+        ("cpu", host.cpu_shares, "CPU shares or the cgroup is not mounted. Shares discarded."),
+        ("cpuset", host.cpuset_cpus or host.cpuset_mems, "cpuset or the cgroup is not mounted. Cpuset discarded."),
+        ("pids", (host.pids_limit or 0) > 0, "PIDs limit capabilities or the cgroup is not mounted. Limit discarded."),
+        ("blkio", host.blkio_weight, "Block I/O weight or the cgroup is not mounted. Weight discarded."),
+        (
+            "blkio",
+            host.blkio_device_read_bps or host.blkio_device_write_bps,
+            "BPS Block I/O limits or the cgroup is not mounted. Limits discarded.",
+        ),
+        (
+            "blkio",
+            host.blkio_device_read_iops or host.blkio_device_write_iops,
+            "IOPS Block I/O limits or the cgroup is not mounted. Limits discarded.",
+        ),
+    ):
+        if wanted and controller not in available:
+            found.append(f"Your kernel does not support {words}")
+    if host.cpu_count or host.cpu_percent:
+        found.append("CPU count and CPU percent are limits of Windows containers. Discarded.")
+    if host.oom_kill_disable and not host.memory:
+        found.append("OOM killer is disabled for the container, but no memory limit is set.")
+    return tuple(found)
