@@ -175,6 +175,8 @@ def test_watch_syncs_restarts_executes_and_rebuilds(folder: Folder) -> None:
     (folder.path / "src/younger").write_text("younger than the image")
     with _watching(folder, "compose", "watch", "--quiet") as output:
         until(lambda: "younger" in _inside(folder, "ls", "/src"))
+        second = folder.run("compose", "watch", "--no-up")
+        assert (second.returncode, "another watch of it is at work" in second.stderr) == (1, True)
         (folder.path / "src/ignored").write_text("")
         (folder.path / "src/skipped").mkdir()
         (folder.path / "src/skipped/file").write_text("")

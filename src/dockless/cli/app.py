@@ -103,6 +103,7 @@ class ComposeGroup(LazyGroup):
         if outer:
             session.host = outer.host
             session.stand_ins = outer.stand_ins
+            session.dry_run = session.dry_run or outer.dry_run
             for field in ("files", "project_name", "profiles", "env_files", "project_directory"):
                 if not getattr(session, field):
                     setattr(session, field, getattr(outer, field))

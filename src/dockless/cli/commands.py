@@ -45,6 +45,7 @@ CONTAINER: dict[str, Entry] = {
     "commit": Entry("docker.archives:commit", "Create a new image from a container's changes"),
     "cp": Entry("docker.cp:cp", "Copy files/folders between a container and the local filesystem"),
     "create": Entry("docker.run:create", "Create a new container"),
+    "diff": Entry("docker.update:diff", "Inspect changes to files or directories on a container's filesystem"),
     "exec": Entry("docker.exec:exec_", "Execute a command in a running container"),
     "export": Entry("docker.archives:export", "Export a container's filesystem as a tar archive"),
     "inspect": Entry("docker.inspect:container", "Display detailed information on one or more containers"),
@@ -65,6 +66,7 @@ CONTAINER: dict[str, Entry] = {
     "stop": Entry("docker.containers:stop", "Stop one or more running containers"),
     "top": Entry("docker.containers:top", "Display the running processes of a container"),
     "unpause": Entry("docker.containers:unpause", "Unpause all processes within one or more containers"),
+    "update": Entry("docker.update:update", "Update configuration of one or more containers"),
     "wait": Entry("docker.containers:wait", "Block until containers stop, then print their exit codes"),
 }
 
@@ -106,26 +108,42 @@ NETWORK: dict[str, Entry] = {
     "remove": Entry("docker.networks:rm", hidden=True),
 }
 
+SYSTEM: dict[str, Entry] = {
+    "df": Entry("docker.usage:df", "Show disk usage"),
+    "events": Entry("docker.system:events", "Get real time events from the engine"),
+    "info": Entry("docker.system:info", "Display information about the engine"),
+    "prune": Entry("docker.usage:prune", "Remove unused data"),
+}
+
+BUILDER: dict[str, Entry] = {
+    "build": IMAGE["build"],
+    "prune": Entry("docker.usage:prune_builder", "Remove build cache"),
+}
+
 TOP: dict[str, Entry] = {
     "commit": CONTAINER["commit"],
+    "context": Entry("docker.serving:context", "Set up a docker context named dockless"),
+    "diff": CONTAINER["diff"],
     "export": CONTAINER["export"],
     "history": IMAGE["history"],
     "images": Entry("docker.images:images", "List images"),
     "import": IMAGE["import"],
-    "info": Entry("docker.system:info", "Display information about the engine"),
+    "info": SYSTEM["info"],
     "inspect": Entry("docker.inspect:any_object", "Return low-level information on objects"),
     "load": IMAGE["load"],
+    "login": Entry("docker.login:login", "Authenticate to a registry"),
+    "logout": Entry("docker.login:logout", "Log out from a registry"),
     "rename": CONTAINER["rename"],
     "save": IMAGE["save"],
     "rmi": Entry("docker.images:rmi", "Remove one or more images"),
+    "serve": Entry("docker.serving:serve", "Keep the engine up and print what other clients need"),
     "tag": IMAGE["tag"],
+    "update": CONTAINER["update"],
     "version": Entry("docker.system:version", "Show the version information"),
 }
 """What is `docker`'s at the top level, in a project or not."""
 
 COMPOSE_HERE = {"ps": Entry("compose.ps:ps_here")}
-
-_SYSTEM = {"events": Entry("docker.system:events", "Get real time events from the engine")}
 
 _BOTH = (
     "attach",
@@ -155,16 +173,18 @@ _BOTH = (
 )
 
 EITHER: dict[str, tuple[Entry, Entry]] = {
-    name: (COMPOSE_HERE.get(name) or COMPOSE[name], CONTAINER.get(name) or IMAGE.get(name) or _SYSTEM[name])
+    name: (COMPOSE_HERE.get(name) or COMPOSE[name], CONTAINER.get(name) or IMAGE.get(name) or SYSTEM[name])
     for name in _BOTH
 }
 """Both have it: `either` decides."""
 
 GROUPS: dict[str, Entry] = {
+    "builder": Entry("docker.groups:builder", "Manage builds"),
     "compose": Entry("app:compose", "Docker Compose's commands, whatever is in this folder"),
     "container": Entry("docker.groups:container", "Manage containers"),
     "image": Entry("docker.groups:image", "Manage images"),
     "network": Entry("docker.groups:network", "Manage networks"),
+    "system": Entry("docker.groups:system", "Manage the engine"),
     "volume": Entry("docker.groups:volume", "Manage volumes"),
 }
 

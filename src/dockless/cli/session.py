@@ -115,7 +115,7 @@ class Session(Struct, dict=True):
         from dockless.compose.run.convert import Converter
 
         major, _, minor = self.client.api_version.partition(".")
-        return Converter(project, (int(major), int(minor)), ours=self.client.is_ours)
+        return Converter(project, (int(major), int(minor)))
 
     def provided(
         self, project: "Project", services: Iterable[str], progress: "Progress", *, with_deps: bool = True

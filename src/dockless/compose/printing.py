@@ -46,6 +46,18 @@ def uninterpolated(options: LoadOptions, form: str = "yaml") -> str:
     return dump(plain(tree, YAML))
 
 
+def locked(project: Project, form: str = "yaml") -> str:
+    """`config --lock-image-digests`: an override file with nothing but the images."""
+    services = {name: Service(name=name, image=service.image) for name, service in project.services.items()}
+    if form == "json":
+        return as_json(Project(services=services))
+    from dockless.compose.yaml_text import dump
+
+    tree = _sections(Project(services=services), YAML)
+    del tree["name"]
+    return dump(tree).replace("$", "$$")
+
+
 def services(project: Project) -> str:
     """`config --services`: the enabled services, dependencies first."""
     return _lines(in_dependency_order(project))

@@ -1,5 +1,6 @@
 """Connecting containers to networks and taking them off again, running or not."""
 
+from dockless.engine.checks import check_endpoint
 from dockless.engine.containers import Containers
 from dockless.engine.events import Events
 from dockless.engine.helpers import Helpers
@@ -64,6 +65,7 @@ class NetworksWithContainers:
         if network.name in record.endpoints:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
         settings = body.endpoint_config or EndpointSettings()
+        check_endpoint(network.name, settings)
         endpoint = Endpoint(network.id, network.name, settings)
         record = replace(record, endpoints={**record.endpoints, network.name: endpoint})
         self._table.save(record)

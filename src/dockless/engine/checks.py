@@ -3,16 +3,35 @@
 `check` is for what makes no sense or is not supported anywhere here; `warnings` for what this machine cannot do.
 """
 
+import re
+from collections.abc import Mapping
+
 from dockless.engine.log_files import BadOption, parse_options
+from dockless.images.platform import InvalidPlatform, Platform
 from dockless.linux import cgroups
 from dockless.wire.config import HostConfig
-from dockless.wire.errors import BadParameter
+from dockless.wire.endpoints import EndpointSettings
+from dockless.wire.errors import BadParameter, NotFound
 
 _RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
 _LOG_DRIVERS = ("", "json-file", "none")
 _SECURITY = ("seccomp", "apparmor", "label", "no-new-privileges", "systempaths")
 _APPARMOR = ("unconfined", "docker-default", "")
+_ULIMITS = (
+    *("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"),
+    *("rtprio", "rttime", "sigpending", "stack"),
+)
 _SYSTEM_LABELS = ("disable",)
+INTERFACE_NAME = "com.docker.network.endpoint.ifname"
+_INTERFACE = re.compile(r"(?!lo$)[^/\s:.][^/\s:]{0,14}")
+_BRIDGE = "com.docker.network.bridge"
+# The bridge's name has no meaning outside of the fabric, where each has one of its own.
+_NETWORK_OPTIONS = ("com.docker.network.driver.mtu", f"{_BRIDGE}.name", f"{_BRIDGE}.default_bridge")
+_NETWORK_DEFAULTS = {
+    f"{_BRIDGE}.enable_icc": "true",
+    f"{_BRIDGE}.enable_ip_masquerade": "true",
+    f"{_BRIDGE}.host_binding_ipv4": "0.0.0.0",
+}
 
 
 def check(host: HostConfig) -> None:
@@ -51,7 +70,7 @@ def _check_modes(host: HostConfig) -> None:
     if host.userns_mode not in ("", "host"):
         raise BadParameter(f"invalid user namespace mode: {host.userns_mode}")
     if host.isolation not in ("", "default"):
-        raise BadParameter(f'invalid isolation "{host.isolation}" on linux')
+        raise BadParameter(f"Invalid isolation: \"{host.isolation}\" - linux only supports 'default'")
     if host.ipc_mode not in ("", "none", "private", "shareable", "host") and not host.ipc_mode.startswith("container:"):
         raise BadParameter(f"invalid IPC mode: {host.ipc_mode}")
     if host.pid_mode not in ("", "host") and not host.pid_mode.startswith("container:"):
@@ -78,6 +97,12 @@ def _check_limits(host: HostConfig) -> None:
     if (host.cpu_realtime_period or host.cpu_realtime_runtime) and "cpu" not in cgroups.layout().v1:
         raise BadParameter("Your kernel does not support CPU real-time scheduler")
 
+    for limit in host.ulimits or ():
+        if limit.name not in _ULIMITS:
+            raise BadParameter(f"invalid ulimit type: {limit.name}")
+        if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
+            raise BadParameter(f"ulimit soft limit must be less than or equal to hard limit: {limit.name}")
+
 
 def _check_security(option: str) -> None:
     separator = "=" if "=" in option else ":"
@@ -88,6 +113,43 @@ def _check_security(option: str) -> None:
         raise BadParameter(f"apparmor profile {value} cannot be applied: only unconfined is supported")
     if name == "label" and value not in _SYSTEM_LABELS:
         raise BadParameter(f"SELinux label {value} cannot be applied: only disable is supported")
+
+
+def check_platform(asked: str, image: Platform, name: str) -> None:
+    """Raises BadParameter for no platform, NotFound where the image is for another one."""
+    if not asked:
+        return
+    try:
+        wanted = Platform.parse(asked)
+    except InvalidPlatform as error:
+        raise BadParameter(str(error)) from error
+    if image.architecture and not any(one.accepts(image) for one in wanted.fallbacks()):
+        raise NotFound(
+            f"image with reference {name} was found but does not provide the specified platform ({wanted}): "
+            f"it is for {image}"
+        )
+
+
+def check_endpoint(network: str, settings: EndpointSettings) -> None:
+    """Raises BadParameter."""
+    if settings.ipam_config and settings.ipam_config.link_local_ips:
+        raise BadParameter(f"network {network}: link-local addresses of a container's own are not supported")
+    for name, value in (settings.driver_opts or {}).items():
+        if name == INTERFACE_NAME and _INTERFACE.fullmatch(value):
+            continue
+        if name == INTERFACE_NAME:
+            raise BadParameter(f"network {network}: {value!r} cannot be the name of an interface")
+        if name.startswith("com.docker.network."):
+            raise BadParameter(f"network {network}: the endpoint option {name} is not supported")
+
+
+def check_network(options: Mapping[str, str]) -> None:
+    """Options of the driver `bridge`. Raises BadParameter."""
+    for name, value in options.items():
+        if name in _NETWORK_OPTIONS or value == _NETWORK_DEFAULTS.get(name):
+            continue
+        if name.startswith("com.docker.network."):
+            raise BadParameter(f"invalid network config: the option {name}={value} is not supported")
 
 
 def warnings(host: HostConfig) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from dockless.engine import changes, committing, limits, logs, processes, stats
 from dockless.engine.archives import Archives
 from dockless.engine.attaching import attach
-from dockless.engine.checks import warnings
+from dockless.engine.checks import check_platform, warnings
 from dockless.engine.creation import NAME, new_record
 from dockless.engine.events import Events
 from dockless.engine.helpers import Helpers
@@ -35,6 +35,7 @@ from dockless.engine.streams import Hijacked
 from dockless.engine.views import inspect_view, summary
 from dockless.engine.volumes import Volumes
 from dockless.engine.wiring import Wiring
+from dockless.images.platform import Platform
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
@@ -68,6 +69,7 @@ class ImageChoice:
 
     id: str
     config: ContainerConfig
+    platform: Platform
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Containers:
     async def create(self, name: str | None, body: ContainerCreateRequest, *, platform: str) -> ContainerCreateResponse:
         parts = self._parts
         image = parts.image(body.image)
+        check_platform(platform, image.platform, body.image)
         name = (name or "").removeprefix("/") or random_name(lambda taken: parts.table.named(taken) is not None)
         if not NAME.fullmatch(name):
             raise BadParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")

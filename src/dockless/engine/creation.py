@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from dockless.engine.checks import check
+from dockless.engine.checks import check, check_endpoint
 from dockless.engine.mounting import Mounting
 from dockless.engine.networks import Networks
 from dockless.engine.records import ContainerRecord, Endpoint, new_id, replace
@@ -41,7 +41,12 @@ def new_record(
         image_id=image_id,
         image_name=request.image,
         config=config,
-        host=replace(host, network_mode=_mode(host.network_mode)),
+        # Docker's SDK asks for the log only where the driver's name stands in the answer.
+        host=replace(
+            host,
+            network_mode=_mode(host.network_mode),
+            log_config=replace(host.log_config, type=host.log_config.type or "json-file"),
+        ),
         path=path,
         args=args,
         endpoints=_endpoints(request, networks),
@@ -130,6 +135,7 @@ def _endpoints(request: ContainerCreateRequest, networks: Networks) -> dict[str,
     for reference in dict.fromkeys((mode, *asked)):
         record = networks.find(reference)
         settings = asked.get(reference) or EndpointSettings()
+        check_endpoint(record.name, settings)
         if reference == mode and reference not in asked:
             settings = next(
                 (value for key, value in asked.items() if value and key in ("default", record.id, record.name)),

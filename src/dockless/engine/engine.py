@@ -6,6 +6,7 @@ meanwhile are ended properly, and what was half done is finished or undone.
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from dockless.engine.steps import Steps
 from dockless.engine.system import System
 from dockless.engine.volumes import Volumes
 from dockless.engine.wiring import Wiring, unwired
+from dockless.images.platform import Platform
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
@@ -157,8 +159,6 @@ class Engine:
 
     async def _end_strangers(self, held: Mapping[str, Started]) -> None:
         """Execs and build steps of an earlier engine: nobody waits for them. Steps are ended, execs go on unheard."""
-        import signal
-
         launcher = self._helpers.open_launcher
         for identity, started in held.items():
             if self._steps.knows(identity) and started.exit is None:
@@ -249,7 +249,9 @@ class Engine:
 
     def _image(self, name: str) -> ImageChoice:
         image = self.images.find(name)
-        return ImageChoice(image.id, container_config(image.config.config))
+        config = image.config
+        platform = Platform(config.os or "linux", config.architecture, config.variant)
+        return ImageChoice(image.id, container_config(config.config), platform)
 
     def _chain(self, image_id: str) -> Sequence[Path]:
         """An image's layers, topmost first; an image never changes, so they are looked up once."""

@@ -5,7 +5,9 @@ logged; it goes to the client that started it.
 """
 
 import asyncio
+import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from dockless.engine.outputs import Outputs
 from dockless.engine.records import ContainerRecord, new_id
 from dockless.engine.spec import exec_process
 from dockless.engine.streams import Hijacked
-from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started, Stream
+from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started
 from dockless.launcher.spec import Process
 from dockless.wire.errors import BadParameter, Conflict, Internal, NotFound
 from dockless.wire.execs import ExecCreateRequest, ExecInspect, ExecProcess
@@ -42,7 +44,8 @@ class Exec:
     outputs: Outputs = field(default_factory=Outputs)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     input: Input | None = None
-    readers: list[int] = field(default_factory=list)
+    readers: dict[str, int] = field(default_factory=dict)  # stream → descriptor, as long as it is open
+    kept: float = KEPT
 
 
 class Execs:
@@ -62,6 +65,7 @@ class Execs:
         self._find = find
         self._layers = layers
         self._execs: dict[str, Exec] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> bool:
@@ -109,8 +113,8 @@ class Execs:
 
     async def resize(self, exec_id: str, *, height: int, width: int) -> None:
         item = self._known(exec_id)
-        if item.process is not None and item.process.terminal is not None:
-            processes.resize(item.process.terminal.read, height, width)
+        if item.body.tty and "stdout" in item.readers:
+            processes.resize(item.readers["stdout"], height, width)
 
     async def inspect(self, exec_id: str) -> ExecInspect:
         item = self._known(exec_id)
@@ -134,7 +138,8 @@ class Execs:
     async def check(self, container: str, argv: tuple[str, ...], timeout: float) -> CheckResult:
         """Runs a health check: its status and what it printed; -1 where it could not be run or took too long."""
         record = self._find(container)
-        item = Exec(new_id(), record.id, ExecCreateRequest(cmd=argv, attach_stdout=True, attach_stderr=True))
+        body = ExecCreateRequest(cmd=argv, attach_stdout=True, attach_stderr=True)
+        item = Exec(new_id(), record.id, body, kept=0)
         self._execs[item.id] = item
         listener = item.outputs.listen()
         collected = bytearray()
@@ -154,7 +159,6 @@ class Execs:
             return CheckResult(-1, error.message)
         finally:
             listener.close()
-            self._execs.pop(item.id, None)
         code = item.exit.code if item.exit else -1
         return CheckResult(code, collected.decode(errors="replace"))
 
@@ -174,9 +178,7 @@ class Execs:
                 item.id, record.id, process, stdin=item.body.attach_stdin and not item.body.tty
             )
         except LaunchError as error:
-            item.exit = ExitStatus(error.exit_status)
-            item.ended.set()
-            item.outputs.end()
+            self._finish(item, ExitStatus(error.exit_status))
             raise BadParameter(f"OCI runtime exec failed: exec failed: {error.message}") from error
         except LauncherLost as error:
             raise Internal("the launcher ended while it started the process; try again") from error
@@ -184,25 +186,18 @@ class Execs:
         item.input = Input.of(started)
         item.outputs.throttle = lambda owner, hold: self._throttle(item, hold)
         self._publish(record, f"exec_start: {' '.join(item.body.cmd or ())}", item)
-        streams = (
-            {"stdout": started.terminal} if started.terminal else {"stdout": started.stdout, "stderr": started.stderr}
-        )
-        for name, pipe in streams.items():
-            if pipe is not None:
-                self._read(item, name, pipe)
+        for name, pipe in started.outputs.items():
+            # An exec's output is not stored, so its staging pipe is not needed.
+            os.close(pipe.staging_read)
+            os.close(pipe.staging_write)
+            os.set_blocking(pipe.read, False)
+            item.readers[name] = pipe.read
+        self._throttle(item, False)
 
-    def _read(self, item: Exec, name: str, pipe: Stream) -> None:
-        """An exec's output is not stored, so its staging pipe is not needed."""
-        os.close(pipe.staging_read)
-        os.close(pipe.staging_write)
-        os.set_blocking(pipe.read, False)
-        item.readers.append(pipe.read)
-        asyncio.get_running_loop().add_reader(pipe.read, self._pump, item, name, pipe.read)
-
-    def _pump(self, item: Exec, name: str, descriptor: int) -> bool:
+    def _pump(self, item: Exec, name: str) -> bool:
         """Answers whether there may be more at once."""
         try:
-            data = os.read(descriptor, CHUNK)
+            data = os.read(item.readers[name], CHUNK)
         except BlockingIOError:
             return False
         except OSError:
@@ -210,63 +205,50 @@ class Execs:
         if data:
             item.outputs.publish(name, data)
             return True
-        asyncio.get_running_loop().remove_reader(descriptor)
-        item.readers.remove(descriptor)
-        if item.process is None or item.process.terminal is None:
-            os.close(descriptor)
+        self._close_reader(item, name)
         return False
+
+    def _close_reader(self, item: Exec, name: str) -> None:
+        descriptor = item.readers.pop(name)
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
 
     def _throttle(self, item: Exec, hold: bool) -> None:
         """A client that does not keep up holds its exec's output back."""
         loop = asyncio.get_running_loop()
-        process = item.process
-        if process is None:
-            return
-        pipes = (
-            {"stdout": process.terminal} if process.terminal else {"stdout": process.stdout, "stderr": process.stderr}
-        )
-        for name, pipe in pipes.items():
-            if pipe is not None and pipe.read in item.readers:
-                if hold:
-                    loop.remove_reader(pipe.read)
-                else:
-                    loop.add_reader(pipe.read, self._pump, item, name, pipe.read)
+        for name, descriptor in item.readers.items():
+            if hold:
+                loop.remove_reader(descriptor)
+            else:
+                loop.add_reader(descriptor, self._pump, item, name)
 
     def _finish(self, item: Exec, status: ExitStatus) -> None:
-        process = item.process
         item.exit = status
-        if process is not None:
-            pipes = (
-                {"stdout": process.terminal}
-                if process.terminal
-                else {"stdout": process.stdout, "stderr": process.stderr}
-            )
-            for name, pipe in pipes.items():
-                while pipe is not None and pipe.read in item.readers and self._pump(item, name, pipe.read):
-                    pass
-                if pipe is not None and pipe.read in item.readers:
-                    # Somebody else still holds the other end (a process that it left behind): enough is enough.
-                    asyncio.get_running_loop().remove_reader(pipe.read)
-                    item.readers.remove(pipe.read)
-                    if process.terminal is None:
-                        os.close(pipe.read)
-            if item.input is not None:
-                item.input.close()
-            if process.terminal is not None:
-                os.close(process.terminal.read)
-            os.close(process.pidfd)
+        for name in list(item.readers):
+            while name in item.readers and self._pump(item, name):
+                pass
+            if name in item.readers:
+                # Somebody else still holds the other end (a process that it left behind): enough is enough.
+                self._close_reader(item, name)
+        if item.input is not None:
+            item.input.close()
+        if item.process is not None:
+            os.close(item.process.pidfd)
         item.ended.set()
         item.outputs.end()
-        asyncio.get_running_loop().create_task(self._forget(item))
+        task = asyncio.create_task(self._forget(item))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         record = self._lifecycle_record(item)
         if record is not None:
             self._publish(record, "exec_die", item, exitCode=str(status.code))
 
     async def _forget(self, item: Exec) -> None:
-        launcher = self._helpers.open_launcher
-        if launcher is not None:
-            await launcher.forget(item.id)
-        await asyncio.sleep(KEPT)
+        if item.process is not None and (launcher := self._helpers.open_launcher) is not None:
+            # A launcher that is gone took what it held with it.
+            with contextlib.suppress(LauncherLost):
+                await launcher.forget(item.id)
+        await asyncio.sleep(item.kept)
         self._execs.pop(item.id, None)
         self._lifecycle.live(item.container).execs.discard(item.id)
 
@@ -279,8 +261,6 @@ class Execs:
             await (await self._helpers.launcher()).close_stdin(item.id)
 
     def _kill(self, item: Exec) -> None:
-        import signal
-
         if item.process is not None and item.exit is None:
             signal.pidfd_send_signal(item.process.pidfd, signal.SIGKILL)
 

@@ -6,6 +6,7 @@ import functools
 import tarfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from dockless.build.builder import Builder
@@ -448,8 +449,6 @@ def _host(entry: str) -> tuple[str, str]:
 
 
 def _reference_matches(pattern: str, name: str) -> bool:
-    from fnmatch import fnmatchcase
-
     repository = name.rpartition(":")[0] or name
     return fnmatchcase(name, pattern) or fnmatchcase(repository, pattern)
 

@@ -237,15 +237,12 @@ class Lifecycle:
         self._watch(live, record, started)
 
     def _watch(self, live: Live, record: ContainerRecord, started: Started) -> None:
-        pipes = (
-            {"stdout": started.terminal} if started.terminal else {"stdout": started.stdout, "stderr": started.stderr}
-        )
         folder = self._parts.places.containers / record.id
         stored = record.host.log_config.type != "none"
         journal = Journal(
             folder,
             record.log_name,
-            {name: pipe for name, pipe in pipes.items() if pipe is not None},
+            started.outputs,
             live.outputs.publish,
             stored=stored,
             rotation=log_files.parse_options(record.host.log_config.config or {}) if stored else None,

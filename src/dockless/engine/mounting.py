@@ -79,7 +79,8 @@ class Mounting:
                 raise BadParameter(f'invalid mount config for type "bind": invalid propagation mode: "{propagation}"')
             if options.non_recursive:
                 propagation = propagation.removeprefix("r")
-            return _bound(item.source, target, item.read_only, propagation, create=options.create_mountpoint)
+            bound = _bound(item.source, target, item.read_only, propagation, create=options.create_mountpoint)
+            return replace(bound, options=("top",)) if options.read_only_non_recursive else bound
         if item.type == "volume":
             asked = item.volume_options or wire.VolumeOptions()
             settings = asked.driver_config or wire.DriverConfig()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from dockless.engine.checks import check_network
 from dockless.engine.events import Events
 from dockless.engine.records import ContainerRecord, NetworkRecord, Table, new_id, replace
 from dockless.network.fabric import NetworkSpec
@@ -189,6 +190,11 @@ class Networks:
             raise Forbidden(f'only one instance of "{driver}" network is allowed')
         if driver != "bridge":
             raise NotFound(f"could not find plugin {driver} in v1 plugin registry: plugin not found")
+        check_network(body.options or {})
+        if body.enable_ipv4 is False:
+            raise BadParameter("invalid network config: a network without IPv4 is not supported")
+        if body.ipam and body.ipam.driver not in ("", "default"):
+            raise NotFound(f"could not find IPAM driver {body.ipam.driver}")
         ipv6 = bool(body.enable_ipv6)
         return NetworkRecord(
             id=new_id(),

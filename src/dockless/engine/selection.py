@@ -1,5 +1,7 @@
 """Which containers a list's filters mean."""
 
+import re
+import time
 from collections.abc import Callable
 
 from dockless.engine.health import HealthState
@@ -22,20 +24,12 @@ def matches(record: ContainerRecord, filters: Filters, health: HealthState | Non
         and filters.accepts("health", health.status if health else "none")
         and all(record.created < find(other).created for other in filters.wanted("before"))
         and all(record.created > find(other).created for other in filters.wanted("since"))
-        and all(record.created <= parse_time(until, _far(record)) for until in filters.wanted("until"))
+        and all(record.created <= parse_time(until, time.time_ns()) for until in filters.wanted("until"))
     )
-
-
-def _far(record: ContainerRecord) -> int:
-    import time
-
-    return time.time_ns()
 
 
 def _names(record: ContainerRecord, filters: Filters) -> bool:
     """A name is a part of the container's, or a regular expression where it is anchored."""
-    import re
-
     wanted = filters.wanted("name")
     names = (f"/{record.name}", record.name)
     try:

@@ -318,6 +318,8 @@ def _mount(mount: Mount) -> SpecMount:
         options = ["nosuid", "nodev", "noexec", *mount.options]
         return SpecMount(destination=point.destination, type="tmpfs", source="tmpfs", options=options)
     propagation = point.propagation or "rprivate"
+    if access == "ro" and "top" not in mount.options:
+        access = "rro"
     # As Docker: a recursive bind goes with a recursive propagation.
     bind = "rbind" if propagation.startswith("r") else "bind"
     return SpecMount(

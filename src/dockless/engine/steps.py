@@ -207,7 +207,7 @@ def _spec(step: Step, files: Files, identity: str) -> Spec:
     shared: Sequence[NamespaceType] = ("network",) if step.network == "host" else ()
     names = {"/etc/resolv.conf": files.resolv_conf, "/etc/hostname": files.hostname, "/etc/hosts": files.hosts}
     mounts = [
-        Mount(destination=target, type="bind", source=str(source), options=["rbind", "rprivate", "ro"])
+        Mount(destination=target, type="bind", source=str(source), options=["rbind", "rprivate", "rro"])
         for target, source in names.items()
     ]
     mounts += [_bind(bind) for bind in step.binds]
@@ -228,7 +228,7 @@ def _spec(step: Step, files: Files, identity: str) -> Spec:
 
 
 def _bind(bind: Bind) -> Mount:
-    access = "ro" if bind.readonly else "rw"
+    access = "rro" if bind.readonly else "rw"
     return Mount(destination=bind.target, type="bind", source=str(bind.source), options=["rbind", "rprivate", access])
 
 

@@ -5,12 +5,12 @@ import os
 import platform
 import time
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
 
 import dockless
 from dockless.engine.containers import Containers
 from dockless.engine.events import Events
 from dockless.engine.images import Images
+from dockless.engine.processes import tree_size
 from dockless.engine.volumes import Volumes
 from dockless.linux import cgroups
 from dockless.places import Places
@@ -73,7 +73,7 @@ class System:
         images = tuple(await self._images.list(all=True, filters=Filters()))
         containers = tuple(await self._containers.list(all=True, limit=0, size=True, filters=Filters()))
         volumes = await self._volumes.usage()
-        layers = await asyncio.to_thread(_total, self._places.layers)
+        layers = await asyncio.to_thread(tree_size, self._places.layers)
         cache = tuple(self._images.build_cache())
         return DiskUsage(layers_size=layers, images=images, containers=containers, volumes=volumes, build_cache=cache)
 
@@ -116,9 +116,3 @@ def _operating_system() -> str:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     except OSError:
         return "Linux"
-
-
-def _total(folder: Path) -> int:
-    from dockless.engine.processes import tree_size
-
-    return tree_size(folder)

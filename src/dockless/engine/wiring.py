@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 
+from dockless.engine.checks import INTERFACE_NAME
 from dockless.engine.networks import Networks
 from dockless.engine.ports import Ports
 from dockless.engine.records import ContainerRecord, Endpoint, NetworkRecord, new_id, replace
 from dockless.network.fabric import EndpointSpec, Fabric, FabricError, ResolverSpec, Sandbox
 from dockless.network.ipam import mac_for
 from dockless.wire.errors import ApiError, BadParameter
-
-INTERFACE_NAME = "com.docker.network.endpoint.ifname"
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,14 @@ class Started:
     exit: ExitStatus | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def outputs(self) -> dict[str, Stream]:
+        """By the name that the output has for its readers; a terminal's is all "stdout"."""
+        if self.terminal is not None:
+            return {"stdout": self.terminal}
+        both = {"stdout": self.stdout, "stderr": self.stderr}
+        return {name: stream for name, stream in both.items() if stream is not None}
+
 
 _Answer = tuple[dict[str, Any], list[int]]
 _Held = list[Started]  # `Launcher.list` hides the built-in's name in annotations

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dockless.launcher.spec import Process
 
 _AT_EMPTY_PATH = 0x1000
+_LOCKS = 10  # RLIMIT_LOCKS, which the standard library leaves out
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -31,7 +32,7 @@ def set_limits(process: "Process") -> None:
     for limit in process.get("rlimits", ()):
         kind = limit["type"]
         try:
-            which = getattr(resource, kind)
+            which = _LOCKS if kind == "RLIMIT_LOCKS" else getattr(resource, kind)
             resource.setrlimit(which, (limit["soft"], limit["hard"]))
         except AttributeError:
             raise Failure("rlimit", kind, errno.EINVAL, f"invalid rlimit type: {kind}") from None

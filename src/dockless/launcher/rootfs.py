@@ -125,14 +125,16 @@ def _reason(error: OSError) -> str:
 def _bind(root: int, source: str, destination: str, options: "Sequence[str]", tree: int | None) -> None:
     flags, cleared, words = mounts.parse_options(options)
     recursive = "rbind" in words
-    read_only = flags | (mounts.MS_RDONLY if "rro" in words else 0)
     propagation = next((word for word in words if word in mounts.PROPAGATION), "rprivate")
     if tree is None:
         tree = mounts.open_tree(source, recursive=recursive)
     is_folder = stat.S_ISDIR(os.fstat(tree).st_mode)
+    if flags & mounts.MS_RDONLY:
+        mounts.mount_setattr(tree, set=mounts.MOUNT_ATTR_RDONLY, name=source)
+    all_the_way = flags & ~mounts.MS_RDONLY | (mounts.MS_RDONLY if "rro" in words else 0)
     mounts.mount_setattr(
         tree,
-        set=mounts.attributes(read_only),
+        set=mounts.attributes(all_the_way),
         clear=mounts.attributes(cleared) | _clears_time(flags),
         propagation=mounts.PROPAGATION[propagation] & ~mounts.MS_REC,
         recursive=recursive or propagation.startswith("r"),

@@ -72,13 +72,11 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
         _push(session, project, wanted, ignore_failures=False, quiet=flags["quiet"])
 
 
-_OFF = ("", "false", "default")
-
-
 def _refuse_unsupported(flags: dict[str, Any]) -> None:
     """What only BuildKit's own protocol can do. Raises `Failure`."""
     for name in ("builder", "check", "print_", "provenance", "sbom", "ssh", "memory"):
-        if flags[name] and flags[name] not in _OFF:
+        off = "default" if name == "builder" else "false"
+        if flags[name] and flags[name] != off:
             raise Failure(f"--{name.rstrip('_')} is not supported: images are built by the engine's own builder")
 
 

@@ -73,9 +73,11 @@ def _text(session: Session, names: tuple[str, ...], flags: dict[str, Any]) -> st
             show: Callable[[Project], str] = getattr(printing, aspect)
             return show(project)
     if flags["resolve_image_digests"] or flags["lock_image_digests"]:
-        project = _with_digests(session, project)
+        from dockless.compose.run.digests import with_digests
+
+        project = with_digests(session.client, project)
     if flags["lock_image_digests"]:
-        return _lock(project)
+        return printing.locked(project, flags["format_"])
     return printing.as_json(project) if flags["format_"] == "json" else printing.as_yaml(project)
 
 
@@ -91,24 +93,3 @@ def _selected(project: "Project", names: tuple[str, ...]) -> "Project":
     chosen = with_dependencies(project, names)
     services = {name: service for name, service in project.services.items() if name in chosen}
     return replace(project, services=services)
-
-
-def _with_digests(session: Session, project: "Project") -> "Project":
-    """Each image by the digest that its registry gives now. Raises `ApiError`."""
-    from msgspec.structs import replace
-
-    services = {}
-    for name, service in project.services.items():
-        if service.image and "@" not in service.image:
-            digest = session.client.images.distribution(service.image).descriptor.digest
-            service = replace(service, image=f"{service.image}@{digest}")
-        services[name] = service
-    return replace(project, services=services)
-
-
-def _lock(project: "Project") -> str:
-    lines = ["services:"]
-    for name, service in sorted(project.services.items()):
-        if service.image:
-            lines += [f"  {name}:", f"    image: {service.image}"]
-    return "\n".join(lines) + "\n"

@@ -39,7 +39,7 @@ def request_of(
         network_mode=mode,
         port_bindings=bindings or None,
         publish_all_ports=flags["publish_all"],
-        restart_policy=_restart(flags["restart"]),
+        restart_policy=restart_policy(flags["restart"]),
         auto_remove=flags["remove"],
         volumes_from=flags["volumes_from"] or None,
         links=flags["link"] or None,
@@ -128,7 +128,8 @@ def _pairs(flags: Iterable[str]) -> dict[str, str]:
     return {key: value for key, _, value in (flag.partition("=") for flag in flags)}
 
 
-def _restart(text: str) -> RestartPolicy:
+def restart_policy(text: str) -> RestartPolicy:
+    """`--restart`: a policy, `on-failure` with a count or without. Raises `Failure` (125)."""
     name, colon, count = text.partition(":")
     if name not in ("", "no", "always", "unless-stopped", "on-failure"):
         raise Failure(

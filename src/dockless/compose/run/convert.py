@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dockless.compose.hash import network_hash, service_hash, volume_hash
 from dockless.compose.model import Healthcheck, Project, Service, ServiceNetwork
 from dockless.compose.run import names
-from dockless.compose.run.host import host_config, ignored_keys, keys_unknown_to_our_engine
+from dockless.compose.run.host import host_config, ignored_keys
 from dockless.compose.run.mounts import mounted
 from dockless.compose.run.observe import Existing
 from dockless.compose.run.plan import CreateContainer, InjectedFile, Shared
@@ -49,12 +49,11 @@ class OneOff(Struct, frozen=True):
 class Converter:
     """Makes requests for one project. `warnings` collects what could not be honoured, once each.
 
-    `api_version` is the engine's: before 1.44 a create request takes one network only. `ours`: it is dockless's own.
+    `api_version` is the engine's: before 1.44 a create request takes one network only.
     """
 
-    def __init__(self, project: Project, api_version: tuple[int, int] = (1, 47), *, ours: bool = False) -> None:
+    def __init__(self, project: Project, api_version: tuple[int, int] = (1, 47)) -> None:
         self._project = project
-        self._ours = ours
         self._many_networks = api_version >= (1, 44)
         self.warnings: list[str] = []
         self._networks: dict[str, WantedNetwork] = {}
@@ -186,10 +185,6 @@ class Converter:
         """
         mounts = mounted(self._project, service, replaces.mounts if replaces and inherit else (), image_volumes)
         self._warn(service, [*mounts.warnings, *(f"`{key}` has no effect" for key in ignored_keys(service))])
-        if self._ours:
-            self._warn(
-                service, [f"`{key}` has no effect on dockless's engine" for key in keys_unknown_to_our_engine(service)]
-            )
         shared = {other: linked[other][0] for other in self.shared_services(service) if linked.get(other)}
         links = self._links(service, linked, number)
         mode, endpoints = self._endpoints(service, shown, links, shared, one_off)

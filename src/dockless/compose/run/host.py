@@ -144,9 +144,6 @@ def ignored_keys(service: Service) -> list[str]:
             found.append(f"deploy.mode: {deploy.mode}")
         if deploy.placement.constraints or deploy.placement.preferences or deploy.placement.max_replicas_per_node:
             found.append("deploy.placement")
-        policy = deploy.restart_policy
-        if policy and (policy.delay or policy.window):
-            found.append("deploy.restart_policy.delay and .window")
         if deploy.endpoint_mode:
             found.append("deploy.endpoint_mode")
         if deploy.labels:
@@ -186,25 +183,6 @@ def _security_option(option: str, folder: str) -> str:
     except ValueError as error:
         raise MountError(f"compacting json for seccomp profile ({value}) failed: {error}") from error
     return f"seccomp={json.dumps(profile, separators=(',', ':'))}"
-
-
-def keys_unknown_to_our_engine(service: Service) -> list[str]:
-    """Keys that the API carries and dockless's own engine has nothing to do with."""
-    found = {
-        "annotations": service.annotations,
-        "cpu_percent": service.cpu_percent,
-        "isolation": service.isolation not in ("", "default"),
-        "storage_opt": service.storage_opt,
-        "userns_mode": service.userns_mode not in ("", "host"),
-    }
-    keys = [key for key, value in found.items() if value]
-    for name, network in service.networks.items():
-        if network is not None and network.link_local_ips:
-            keys.append(f"networks.{name}.link_local_ips")
-    for volume in service.volumes:
-        if volume.bind and volume.bind.recursive in ("writable", "readonly"):
-            keys.append(f"volumes: {volume.target}: bind.recursive: {volume.bind.recursive}")
-    return keys
 
 
 def _mode(text: str, shared: Mapping[str, str]) -> str:

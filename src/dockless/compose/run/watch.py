@@ -4,7 +4,9 @@ Changes are taken one batch after the other by one thread; what changes meanwhil
 and the watch goes on, since the next edit may mend it.
 """
 
+import hashlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -78,7 +80,14 @@ class Watch:
         self.stop = threading.Event()
 
     def run(self) -> None:
-        """Returns after `stop` has been set. Raises `OSError` when the disk cannot be watched."""
+        """Returns after `stop` has been set.
+
+        Raises `OSError` when the disk cannot be watched, `ProjectError` when another watch of the project is at work.
+        """
+        with _alone(self._project.name, str(self._client.transport.endpoint)):
+            self._run()
+
+    def _run(self) -> None:
         changes = Changes(rule.path for rule in self._rules)
         try:
             self._guarded(self._initial)
@@ -203,6 +212,20 @@ class _BuildLog:
 
     def line(self, text: str) -> None:
         self._voice.log(text)
+
+
+def _alone(project: str, engine: str) -> socket.socket:
+    """Held as long as a watch runs: a name without a file, so a killed one leaves nothing. Raises `ProjectError`."""
+    name = hashlib.sha256(f"{os.geteuid()} {engine} {project}".encode()).hexdigest()
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        held.bind(f"\0dockless-watch-{name}")
+    except OSError as error:
+        held.close()
+        raise ProjectError(
+            f'cannot take exclusive lock for project "{project}": another watch of it is at work'
+        ) from error
+    return held
 
 
 def _next(changes: Changes, seconds: float) -> Batch | None:
