@@ -19,7 +19,8 @@ def test_the_users_three_commands_work_as_written(dockless: Dockless) -> None:
     dockless.ok("run", "-d", "--name", "mypostgres", *settings, *volume, "postgres:15.1-bullseye")
     text = (dockless.folder / ".env").read_text().replace("POSTGRES_HOST=postgres", "POSTGRES_HOST=mypostgres")
     (dockless.folder / ".env").write_text(text)
-    until(lambda: "ready to accept" in dockless.run("logs", "mypostgres").stderr)
+    # The server that initialises the database is "ready" too, but listens on no address.
+    until(lambda: "listening on IPv4 address" in dockless.run("logs", "mypostgres").stderr)
     mount = ("-v", f"{dockless.folder}:/web/fetch_c1")
     link = ("--env-file", ".env", "--link", "mypostgres")
     command = ("mywebimage", "bash", "-c", RUN_WEB)
