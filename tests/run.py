@@ -7,7 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from dockless.images.trees import remove_tree
 
 HERE = Path(__file__).parent
 SLOW = ("e2e",)
@@ -24,22 +27,33 @@ def main() -> int:
     prefix = LANE if os.geteuid() == 0 and shutil.which("unshare") else ()
     if not prefix and not arguments:
         lanes = [[]]
+    base = Path(tempfile.mkdtemp(prefix="dockless-tests-"))
     logs = []
     running = []
     for number, lane in enumerate(lane for lane in lanes if lane or not prefix):
-        command = [*prefix, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *lane]
+        command = [
+            *prefix,
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={base / str(number)}",
+            *lane,
+        ]
         if number == 0:
             running.append(subprocess.Popen(command, cwd=HERE.parent))
         else:
-            log = Path(f"/tmp/dockless-tests-{os.getpid()}-{number}.log")
+            log = base / f"{number}.log"
             logs.append(log)
             with log.open("wb") as file:
                 running.append(subprocess.Popen(command, cwd=HERE.parent, stdout=file, stderr=file))
     statuses = [process.wait() for process in running]
     for log in logs:
         print(log.read_text(errors="replace"))
-        log.unlink()
-    return max(statuses)
+    # Not rmtree: what containers wrote may be deeper than it can follow.
+    remove_tree(base)
+    return 1 if any(statuses) else 0
 
 
 def _folders(*, slow: bool) -> list[str]:
