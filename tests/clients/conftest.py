@@ -4,17 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import docker
 import pytest
-
-COMMAND = (sys.executable, "-P", "-m", "dockless.cli")
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from client_commands import COMMAND, Run, runner
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,7 +55,7 @@ def host(environ: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def dockless(environ: Mapping[str, str], host: str, tmp_path: Path) -> Run:
     """Our own command, in a folder without a project."""
-    return _runner(COMMAND, environ, tmp_path)
+    return runner(COMMAND, environ, tmp_path)
 
 
 @pytest.fixture
@@ -69,7 +65,7 @@ def cli(environ: Mapping[str, str], host: str, tmp_path: Path) -> Run:
     if found is None:
         pytest.skip("needs the docker command")
     settings = {"DOCKER_HOST": host, "DOCKER_BUILDKIT": "0", "DOCKER_CLI_HINTS": "false"}
-    return _runner((found,), {**environ, **settings}, tmp_path)
+    return runner((found,), {**environ, **settings}, tmp_path)
 
 
 @pytest.fixture
@@ -92,12 +88,3 @@ def no_containers_left(request: pytest.FixtureRequest) -> Iterator[None]:
             container.remove(force=True, v=True)
         client.close()
         assert not left or "sdk" in request.fixturenames, f"left behind: {left}"
-
-
-def _runner(command: tuple[str, ...], environ: Mapping[str, str], folder: Path) -> Run:
-    def run(*arguments: str, input: str | None = None) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*command, *arguments], env=environ, cwd=folder, input=input, capture_output=True, text=True, timeout=60
-        )
-
-    return run

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from conftest import Run
+from client_commands import Run
 
 pytestmark = pytest.mark.peer
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import docker
 import pytest
-
-from conftest import COMMAND, Run
+from client_commands import COMMAND, Run
 
 
 def test_serve_prints_the_address_alone_and_returns(dockless: Run, host: str) -> None:
