@@ -1,7 +1,7 @@
 """What every test stands on: that it leaves nothing behind.
 
 Each test is looked at from outside, before and after: processes, mounts, network interfaces, namespaces that something
-holds, cgroups, packet filter tables, and the runtime folder. What is on its way out is given a little time.
+holds, the host's packet filter, cgroups, and the runtime folder. What is on its way out is given a little time.
 """
 
 import os
@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from dockless.linux.netlink import NetlinkSocket, attributes
+
 PATIENCE = 20.0  # seconds for engine, launcher and relay to end by themselves
+NETLINK_NETFILTER = 12
+NFT_LISTS = {"table": 0x0A01, "chain": 0x0A04, "rule": 0x0A07}  # NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GET…
 CGROUPS = Path("/sys/fs/cgroup")
 RUNTIME = Path("/run/dockless")
 
@@ -25,6 +29,7 @@ class World:
     mounts: frozenset[str]
     interfaces: frozenset[str]
     namespaces: frozenset[str]
+    filters: frozenset[str]
     cgroups: frozenset[str]
     runtime: frozenset[str]
 
@@ -36,6 +41,7 @@ class World:
             mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
             interfaces=frozenset(os.listdir("/sys/class/net")),
             namespaces=namespaces,
+            filters=_filters(),
             cgroups=frozenset(str(path) for path in _cgroups() if _ours(path)),
             runtime=frozenset(_names(RUNTIME)),
         )
@@ -107,6 +113,20 @@ def _processes() -> tuple[frozenset[str], frozenset[str]]:
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return frozenset(processes), frozenset(namespaces)
+
+
+def _filters() -> frozenset[str]:
+    """The host's nftables: every table, chain and rule, as the kernel lists them."""
+    if os.geteuid() != 0:
+        return frozenset()
+    found = set()
+    with NetlinkSocket(NETLINK_NETFILTER) as socket:
+        for what, kind in NFT_LISTS.items():
+            for _, body in socket.dump(kind, bytes(4)):
+                named = attributes(body, 4)
+                inner = {"table": b"", "chain": named.get(3, b""), "rule": named.get(2, b"") + named.get(3, b"")}[what]
+                found.add(f"{what} {body[0]} {named[1]!r} {inner!r}")
+    return frozenset(found)
 
 
 def _cgroups() -> list[Path]:

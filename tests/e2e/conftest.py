@@ -52,6 +52,7 @@ def dockless(made: Path, tmp_path: Path) -> Iterator[Dockless]:
     yield found
     found.clear()
     until(lambda: not found.engine_pids())
+    assert found.state() == []
     shutil.rmtree(tmp_path)
 
 

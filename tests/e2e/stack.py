@@ -89,9 +89,17 @@ class Dockless:
 
     def clear(self) -> None:
         """Ends and removes whatever a test left running, so that the check after it speaks of dockless alone."""
-        names = self.ok("ps", "-aq", folder=self.root).split()
-        if names:
+        if names := self.ok("ps", "-aq", folder=self.root).split():
             self.ok("rm", "-f", "-v", *names, folder=self.root)
+        if volumes := self.ok("volume", "ls", "-q", folder=self.root).split():
+            self.ok("volume", "rm", *volumes, folder=self.root)
+        self.ok("network", "prune", "-f", folder=self.root)
+
+    def state(self) -> list[str]:
+        """What the state folder holds of containers, volumes and half-made things, once no engine is at work on it."""
+        folders = [self.root / name for name in ("containers", "volumes", "scratch")]
+        kept = (path for folder in folders if folder.exists() for path in folder.iterdir())
+        return sorted(str(path.relative_to(self.root)) for path in kept if path.suffix != ".lock")
 
 
 def project(folder: Path) -> Path:
