@@ -141,7 +141,8 @@ class Server:
         except BlockingIOError:
             return
         except (OSError, protocol.ProtocolError) as error:
-            print(f"launcher: a client is dropped: {error}", file=sys.stderr, flush=True)
+            if not isinstance(error, ConnectionResetError):  # that one left by itself
+                print(f"launcher: a client is dropped: {error}", file=sys.stderr, flush=True)
             received = None
         if received is None:
             self._disconnect(connection)
