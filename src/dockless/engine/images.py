@@ -32,7 +32,7 @@ from dockless.images.unpack import extract
 from dockless.places import Places
 from dockless.wire.auth import AuthConfig
 from dockless.wire.config import ContainerConfig, Empty, HealthConfig
-from dockless.wire.errors import ApiError, BadParameter, Conflict, NotFound
+from dockless.wire.errors import BadParameter, Conflict, NotFound
 from dockless.wire.filters import Filters
 from dockless.wire.images import (
     BuildPruneResponse,
@@ -451,8 +451,3 @@ def _host(entry: str) -> tuple[str, str]:
 def _reference_matches(pattern: str, name: str) -> bool:
     repository = name.rpartition(":")[0] or name
     return fnmatchcase(name, pattern) or fnmatchcase(repository, pattern)
-
-
-def api_error(error: Exception) -> ApiError:
-    """An image error as an answer."""
-    return NotFound(str(error)) if isinstance(error, NoSuchImage) else BadParameter(str(error))

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dockless.engine import health, log_files
@@ -445,7 +444,3 @@ def parse_signal(name: str) -> signal.Signals:
         return signal.Signals[f"SIG{text}"]
     except (ValueError, KeyError):
         raise BadParameter(f"invalid signal: {name}") from None
-
-
-def log_folder(places: Places, record: ContainerRecord) -> Path:
-    return places.containers / record.id

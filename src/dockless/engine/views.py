@@ -1,6 +1,5 @@
 """Records as the API shows them: inspect, and the lines of a list."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -232,7 +231,3 @@ def _split(address: str) -> tuple[str, int]:
         return "", 0
     ip, _, prefix = address.partition("/")
     return ip, int(prefix)
-
-
-def now() -> int:
-    return time.time_ns()
