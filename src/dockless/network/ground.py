@@ -85,7 +85,9 @@ _SETTINGS = (
     ("ipv6/conf/all/forwarding", "0"),
     # What comes in for addresses elsewhere is meant to be delivered here.
     ("ipv4/conf/all/rp_filter", "0"),
-    ("ipv4/conf/default/rp_filter", "0"),
+    # On a bridge only its own containers have a say: none sends in the name of another network's.
+    ("ipv4/conf/lo/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "1"),
     # No redirects to containers that ask for a neighbour by way of the gateway.
     ("ipv4/conf/all/send_redirects", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
@@ -94,6 +96,8 @@ _SETTINGS = (
     ("ipv4/tcp_tw_reuse", "1"),
     ("ipv6/conf/default/disable_ipv6", "1"),
     ("ipv6/conf/default/accept_ra", "0"),
+    # An address that is being checked for duplicates asks for no neighbours, for a second or two.
+    ("ipv6/conf/default/accept_dad", "0"),
     # Frames between ports of one bridge are no business of the rules.
     ("bridge/bridge-nf-call-iptables", "0"),
     ("bridge/bridge-nf-call-ip6tables", "0"),
@@ -216,6 +220,8 @@ def _chains() -> list[nftables.Chain]:
         # An internal network answers what the relay asks, and asks nothing.
         from_internal + tcp + nftables.tcp_syn() + drop,
         from_internal + udp + nftables.destination_port(_PORT) + drop,
+        # All else of TCP is for a socket of the relay, perhaps one with its client's address.
+        from_open + tcp + nftables.mark(_MARK) + nftables.accept(),
         from_open + udp + nftables.tproxy(_PORT) + nftables.mark(_MARK) + nftables.accept(),
     )
     let_in = (

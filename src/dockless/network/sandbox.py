@@ -46,6 +46,8 @@ def new_sandbox(home: int) -> Sandbox:
             _allow_ping()
             # Interfaces get no link-local IPv6 address, and none of its chatter, unless their network has IPv6.
             setting("ipv6/conf/default/disable_ipv6", "1")
+            # There are no duplicates: addresses are given by us. Their check would take the first second.
+            setting("ipv6/conf/default/accept_dad", "0")
             with NetlinkSocket(NETLINK_ROUTE) as netlink:
                 netlink.batch([route.loopback_up()])
         except BaseException:

@@ -33,11 +33,11 @@ def endpoint_value(spec: EndpointSpec, link: int) -> dict[str, Any]:
         "container": spec.container_id,
         "addresses": [str(address.ip) for address in spec.addresses],
         "names": spec.names,
+        "default_route": spec.default_route,
         # The relay makes nothing of these: they are for the engine that comes next.
         "interfaces": [str(address) for address in spec.addresses],
         "mac": spec.mac,
         "interface": spec.interface,
-        "default_route": spec.default_route,
         "link": link,
     }
 

@@ -14,14 +14,22 @@ from dockless.relay.addresses import Addresses, pack
 class Endpoint:
     """A container's place on a network."""
 
-    __slots__ = ("addresses", "container", "names", "network")
+    __slots__ = ("addresses", "answers_outside", "container", "names", "network")
 
-    def __init__(self, network: str, container: str, addresses: Iterable[str], names: Iterable[str]) -> None:
-        """Raises OSError for what is no address."""
+    def __init__(
+        self,
+        network: str,
+        container: str,
+        addresses: Iterable[str],
+        names: Iterable[str],
+        answers_outside: bool = False,
+    ) -> None:
+        """`answers_outside`: the container's default route leads here. Raises OSError for what is no address."""
         self.network = network
         self.container = container
         self.addresses = [pack(address) for address in addresses]
         self.names = [name.rstrip(".").lower() for name in names]
+        self.answers_outside = answers_outside
 
 
 class Asker:
@@ -75,6 +83,13 @@ class Names:
             if self._by_address.get((network, address)) is endpoint:
                 del self._by_address[network, address]
         return endpoint
+
+    def at(self, address: bytes) -> Endpoint | None:
+        """Who has that address: networks do not overlap."""
+        for identifier, network in self._addresses.networks.items():
+            if network.holds(address):
+                return self._by_address.get((identifier, address))
+        return None
 
     def answer(self, asker: Asker, query: dns.Query) -> tuple[int, list[tuple[int, bytes]]] | None:
         """(rcode, records), or None for a question to pass on to the servers outside."""

@@ -14,8 +14,7 @@ from dockless.relay.listen import Acceptor
 from dockless.relay.loop import IN, Loop
 from dockless.relay.sockets import Sockets, tune
 from dockless.relay.stream import Pair, abort
-
-TargetAddress = tuple[str, int]
+from dockless.relay.visitors import TargetAddress, Visitors
 
 _BACKLOG = 4096
 _CHOICES = 32
@@ -85,10 +84,10 @@ class Pairs:
 class TcpPort:
     """One published TCP port with a listener for each of its addresses."""
 
-    def __init__(self, loop: Loop, sockets: Sockets, pairs: Pairs, listeners: list[socket.socket]) -> None:
+    def __init__(self, loop: Loop, visitors: Visitors, pairs: Pairs, listeners: list[socket.socket]) -> None:
         self.targets = Targets([])
         self._loop = loop
-        self._sockets = sockets
+        self._visitors = visitors
         self._pairs = pairs
         self._acceptors = [Acceptor(loop, listener, self._accepted) for listener in listeners]
 
@@ -97,7 +96,7 @@ class TcpPort:
         for acceptor in self._acceptors:
             acceptor.close()
 
-    def _accepted(self, client: socket.socket, _: tuple[str, int]) -> None:
+    def _accepted(self, client: socket.socket, peer: tuple[str, int]) -> None:
         def done(connected: socket.socket | None, target: Target | None, _: int) -> None:
             if connected is None or target is None:
                 abort(client)
@@ -105,20 +104,21 @@ class TcpPort:
             else:
                 self._pairs.join(client, connected, pack(target.address[0]))
 
-        targets = (self._target(address) for address in self.targets.turn())
+        targets = (
+            Target(partial(self._visitors.socket, socket.SOCK_STREAM, address, source), address)
+            for target in self.targets.turn()
+            for address, source in self._visitors.ways(peer[0], target)
+        )
         Connecting(self._loop, targets, done, HURRIED_SECONDS)
-
-    def _target(self, address: TargetAddress) -> Target:
-        return Target(lambda: self._sockets.in_fabric(family_of(address[0]), socket.SOCK_STREAM), address)
 
 
 class UdpPort:
     """One published UDP port: a flow for each client, to the target that the client's first datagram met."""
 
-    def __init__(self, loop: Loop, sockets: Sockets, flows: Flows, listeners: list[socket.socket]) -> None:
+    def __init__(self, loop: Loop, visitors: Visitors, flows: Flows, listeners: list[socket.socket]) -> None:
         self.targets = Targets([])
         self._loop = loop
-        self._sockets = sockets
+        self._visitors = visitors
         self._flows = flows
         self._by_client: dict[tuple[int, TargetAddress], Flow] = {}
         self._listeners = listeners
@@ -170,13 +170,15 @@ class UdpPort:
             listener.sendmsg([data], origin, 0, client)
 
         for target in self.targets.turn():
+            # Nobody answers a first datagram for sure: the best way is the one to take.
+            address, source = next(self._visitors.ways(client[0], target))
             try:
-                outward = self._sockets.in_fabric(family_of(target[0]), socket.SOCK_DGRAM)
+                outward = self._visitors.socket(socket.SOCK_DGRAM, address, source)
             except OSError:
                 return None
-            if outward.connect_ex(target) == 0:
+            if outward.connect_ex(address) == 0:
                 forget = partial(self._by_client.pop, key, None)
-                flow = self._flows.add(outward, pack(target[0]), reply, _UDP_IDLE_SECONDS, forget)
+                flow = self._flows.add(outward, pack(address[0]), reply, _UDP_IDLE_SECONDS, forget)
                 self._by_client[key] = flow
                 return flow
             outward.close()

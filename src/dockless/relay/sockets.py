@@ -13,6 +13,7 @@ from dockless.linux import netns
 
 _BATCH = 16
 _KEEPALIVE_IDLE_SECONDS = 60
+_IP_TRANSPARENT, _IPV6_TRANSPARENT = 19, 75
 
 
 class Sockets:
@@ -60,6 +61,14 @@ def _make(family: int, kind: int) -> socket.socket:
     if kind == socket.SOCK_STREAM:
         tune(made)
     return made
+
+
+def be_transparent(made: socket.socket) -> None:
+    """From now on it may be bound to an address that is not ours. Raises OSError without the right to it."""
+    if made.family == socket.AF_INET:
+        made.setsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT, 1)
+    else:
+        made.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
 
 
 def tune(stream: socket.socket) -> None:

@@ -20,6 +20,7 @@ from dockless.relay.protocol import close_all
 from dockless.relay.resolver import Resolver
 from dockless.relay.sockets import Sockets
 from dockless.relay.upstream import Upstream
+from dockless.relay.visitors import Visitors
 from dockless.relay.wayout_tcp import Gate, TcpWayOut
 from dockless.relay.wayout_udp import UdpWayOut
 
@@ -50,6 +51,7 @@ class State:
         self._names = Names(self._addresses)
         self._pairs = Pairs(loop)
         self._flows = Flows(loop)
+        self._visitors = Visitors(self._sockets, self._addresses, self._names)
         self._upstream = Upstream(loop, self._sockets, self._addresses)
         self._values: dict[str, dict[str, Value]] = {kind: {} for kind in KINDS}
         self._ports: dict[str, TcpPort | UdpPort] = {}
@@ -128,8 +130,11 @@ class State:
         del self._addresses.networks[key]
 
     def _set_endpoint(self, key: str, value: Value, _: list[int]) -> Value:
-        """{"network": id, "container": id, "addresses": ["172.18.0.2"], "names": ["web"]}"""
-        self._names.set(Endpoint(value["network"], value["container"], value["addresses"], value["names"]))
+        """{"network": id, "container": id, "addresses": ["172.18.0.2"], "names": ["web"], "default_route": true}"""
+        found = Endpoint(value["network"], value["container"], value["addresses"], value["names"])
+        network = self._addresses.networks.get(found.network)
+        found.answers_outside = bool(value.get("default_route")) and network is not None and not network.internal
+        self._names.set(found)
         return {}
 
     def _delete_endpoint(self, key: str) -> None:
@@ -191,8 +196,8 @@ class State:
             raise Refused(os.strerror(problem.errno), errno=problem.errno, **where) from problem
         value["host_port"] = bound[0].getsockname()[1]
         if protocol == "tcp":
-            return TcpPort(self._loop, self._sockets, self._pairs, bound)
-        return UdpPort(self._loop, self._sockets, self._flows, bound)
+            return TcpPort(self._loop, self._visitors, self._pairs, bound)
+        return UdpPort(self._loop, self._visitors, self._flows, bound)
 
     def _delete_port(self, key: str) -> None:
         self._ports.pop(key).close()

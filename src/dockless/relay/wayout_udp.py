@@ -12,12 +12,10 @@ import struct
 from dockless.relay.addresses import Addresses, destinations, unpack
 from dockless.relay.datagrams import Flow, Flows
 from dockless.relay.loop import IN, Loop
-from dockless.relay.sockets import Sockets
+from dockless.relay.sockets import Sockets, be_transparent
 
-_IP_TRANSPARENT = 19
 _IP_ORIGDSTADDR = 20
 _IPV6_ORIGDSTADDR = 74
-_IPV6_TRANSPARENT = 75
 _SOCKADDR_IN, _SOCKADDR_IN6 = struct.Struct("!2xH4s8x"), struct.Struct("!2xH4x16s4x")
 
 _UDP_IDLE_SECONDS = 120.0
@@ -119,10 +117,7 @@ class UdpWayOut:
         made = self._sockets.in_fabric(self._family, socket.SOCK_DGRAM)
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if self._family == socket.AF_INET:
-                made.setsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT, 1)
-            else:
-                made.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
+            be_transparent(made)
             made.bind((unpack(target[0]), target[1]))
             made.connect(client)
         except OSError:
