@@ -206,6 +206,7 @@ def test_an_answer_that_does_not_fit_a_datagram_is_cut_and_whole_by_tcp(lab: Lab
         )
     answer = ask(lab, client, question("many"))
     assert answer.truncated and len(answer.raw) <= 512
+    assert len(answer.records) == (512 - len(question("many"))) // 16
     assert len(ask(lab, client, question("many", edns=4096)).records) == 50
     assert len(ask_tcp(lab, client, question("many"))[0].records) == 50
     for number in range(10, 60):
@@ -290,6 +291,45 @@ def test_a_silent_server_is_a_failure_within_the_clients_patience(
     asking.connect(("127.0.0.11", 53))
     asking.send(question("example.org"))
     assert Answer(asking.recv(512)).rcode == SERVFAIL
+
+
+def test_servers_that_have_been_silent_do_not_keep_further_questions_waiting_and_are_heard_at_once(
+    lab: Lab, client: Sandbox, upstream: Callable[..., None]
+) -> None:
+    answering = threading.Event()
+
+    def answer(raw: bytes, _: bool) -> bytes | None:
+        return reply_to(raw) if answering.is_set() else None
+
+    upstream(one=answer, other=answer)
+    asking = lab.open_socket(client, socket.SOCK_DGRAM)
+    asking.connect(("127.0.0.11", 53))
+    asking.send(question("example.org"))
+    assert Answer(asking.recv(512)).rcode == SERVFAIL
+    for number in range(30):
+        asking.send(question("example.org", identifier=number))
+    # One after the other, each with the patience of the first, they would take minutes.
+    assert {Answer(asking.recv(512)).identifier for _ in range(30)} == set(range(30))
+    answering.set()
+    assert ask(lab, client, question("example.org")).records == ["192.0.2.7"]
+    assert ask(lab, client, question("example.org")).records == ["192.0.2.7"]
+
+
+def test_an_answer_that_is_longer_than_the_client_takes_is_cut(
+    lab: Lab, client: Sandbox, upstream: Callable[..., None]
+) -> None:
+    def answer(raw: bytes, _: bool) -> bytes:
+        end = raw.index(b"\0", 12) + 5
+        records = b"".join(
+            b"\xc0\x0c" + struct.pack("!HHIH", A, 1, 60, 4) + bytes([192, 0, 2, last]) for last in range(90)
+        )
+        return raw[:2] + struct.pack("!5H", 0x8180, 1, 90, 0, 0) + raw[12:end] + records
+
+    upstream(only=answer)
+    cut = ask(lab, client, question("example.org"))
+    assert cut.truncated and len(cut.raw) <= 512
+    assert len(ask(lab, client, question("example.org", edns=1432 + 64)).records) == 90
+    assert len(ask_tcp(lab, client, question("example.org"))[0].records) == 90
 
 
 def test_a_name_server_in_a_container_can_be_the_explicit_one(lab: Lab, client: Sandbox) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from network_lab import Lab, read_all
@@ -26,10 +27,9 @@ def machine(lab: Lab) -> Iterator[Sandbox]:
     with NetlinkSocket(NETLINK_ROUTE) as netlink:
         netlink.batch([route.veth_add(name, master=0, mtu=1500, peer="eth0", peer_mac=mac, peer_namespace=other.fd)])
         index = socket.if_nametoindex(name)
-        netlink.batch([route.address_add(index, ipaddress.ip_interface(f"{one}")) for one in (f"{HERE}/24", f"{HERE6}/64")])
+        netlink.batch([route.address_add(index, ipaddress.ip_interface(one)) for one in (f"{HERE}/24", f"{HERE6}/64")])
     with lab.inside(other):
-        with open("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", "w") as file:
-            file.write("0")
+        Path("/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text("0")
         with NetlinkSocket(NETLINK_ROUTE) as netlink:
             index = socket.if_nametoindex("eth0")
             addresses = (f"{THERE}/24", f"{THERE6}/64")

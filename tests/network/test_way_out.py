@@ -14,7 +14,7 @@ from network_lab import Lab
 from dockless.linux import netlink_route as route
 from dockless.linux import netns
 from dockless.linux.netlink import NETLINK_ROUTE, NetlinkSocket
-from dockless.network.fabric import PortSpec
+from dockless.network.fabric import PortSpec, Sandbox
 
 
 @pytest.fixture
@@ -196,3 +196,53 @@ def test_the_namespace_of_the_thread_stays_the_hosts(lab: Lab, container: str) -
     now = netns.current()
     assert identity(now) == identity(lab._home)
     os.close(now)
+
+
+def ping(lab: Lab, sandbox: Sandbox, address: str, size: int = 56) -> bytes:
+    """One echo request with that many bytes of data; the reply's. Raises TimeoutError."""
+    family, protocol = (10, socket.IPPROTO_ICMPV6) if ":" in address else (2, socket.IPPROTO_ICMP)
+    with lab.inside(sandbox):
+        asking = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    with asking:
+        asking.settimeout(3)
+        asking.connect((address, 0))
+        asking.send(bytes([128 if ":" in address else 8, 0, 0, 0, 0, 0, 0, 7]) + b"x" * size)
+        reply = asking.recv(65536)
+    assert (reply[0], reply[6:8]) == (129 if ":" in address else 0, b"\0\7")
+    return reply[8:]
+
+
+def test_an_echo_request_is_answered_by_its_target(lab: Lab, container: str) -> None:
+    sandbox = lab.sandboxes[container]
+    for address in ("172.30.0.1", str(lab.fabric.host_gateway), "fd00:30::1", host_address()):
+        for size in (0, 56, 1400):
+            assert ping(lab, sandbox, address, size) == b"x" * size
+
+
+def test_an_echo_request_to_nobody_stays_unanswered(lab: Lab, container: str) -> None:
+    sandbox = lab.sandboxes[container]
+    lab.network("two", "172.31.0.0/16")
+    lab.container("b", "two", "172.31.0.2/16")
+    for address in ("172.31.0.2", "240.0.0.1"):
+        with pytest.raises(TimeoutError):
+            ping(lab, sandbox, address)
+
+
+def test_many_pings_at_once_get_their_own_answers(lab: Lab, container: str) -> None:
+    """Containers have the same identifiers: their replies must not be taken for one another's."""
+    other = lab.container("b", "one", "172.30.0.3/16")
+    asking = []
+    for sandbox in (lab.sandboxes[container], other):
+        with lab.inside(sandbox):
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+        made.settimeout(5)
+        made.bind(("0.0.0.0", 77))
+        made.connect(("172.17.0.1", 0))
+        asking.append(made)
+    for number in range(20):
+        for which, made in enumerate(asking):
+            made.send(bytes([8, 0, 0, 0, 0, 0, 0, number]) + bytes([which]))
+    for which, made in enumerate(asking):
+        replies = [made.recv(100)[6:] for _ in range(20)]
+        assert sorted(replies) == [bytes([0, number, which]) for number in range(20)]
+        made.close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockless.relay.packets import Syn
+from dockless.relay.packets import Echo, Syn, echo_reply, replies_to
 
 V4 = (socket.inet_aton("172.18.0.2"), socket.inet_aton("192.0.2.1"))
 V6 = (socket.inet_pton(socket.AF_INET6, "fd00::2"), socket.inet_pton(socket.AF_INET6, "2001:db8::1"))
@@ -60,3 +60,30 @@ def test_any_input_is_a_first_packet_or_none(raw: bytes) -> None:
     except ValueError:
         return
     assert read.refusal() and read.unreachable(True) and read.with_checksum()
+
+
+@given(st.binary(max_size=120))
+def test_any_input_is_an_echo_request_or_none(raw: bytes) -> None:
+    try:
+        read = Echo(raw)
+    except ValueError:
+        return
+    assert len(read.request(1)) == 8 + len(read.data)
+
+
+@pytest.mark.parametrize("addresses", [V4, V6])
+def test_an_echo_request_is_read_and_its_reply_has_a_right_checksum(addresses: tuple[bytes, bytes]) -> None:
+    kind, reply_kind, protocol = (8, 0, 1) if len(addresses[0]) == 4 else (128, 129, 58)
+    message = struct.pack("!BBHHH", kind, 0, 0, 77, 3) + b"odd"
+    if protocol == 1:
+        packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(message), 1, 0, 64, 1, 0, *addresses) + message
+    else:
+        packet = struct.pack("!IHBB16s16s", 6 << 28, len(message), 58, 64, *addresses) + message
+    read = Echo(packet + b"padding")
+    assert (read.identifier, read.sequence, read.data) == (77, 3, b"odd")
+    answer = bytes([reply_kind]) + read.request(9)[1:]
+    assert replies_to(answer) == 9
+    back = echo_reply(answer, 77, addresses[1], addresses[0])[20 if protocol == 1 else 40 :]
+    assert back[4:] == message[4:]
+    pseudo = b"" if protocol == 1 else addresses[0] + addresses[1] + struct.pack("!II", len(back), 58)
+    assert ones(pseudo + back + b"\0") == 0xFFFF

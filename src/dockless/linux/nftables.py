@@ -29,6 +29,8 @@ NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, NF_INET_FORWARD, NF_INET_LOCAL_OUT = 0, 1
 NF_DROP, NF_ACCEPT = 0, 1
 NF_IP_PRI_MANGLE, NF_IP_PRI_NAT_DST = -150, -100
 IPPROTO_TCP, IPPROTO_UDP = 6, 17
+IPPROTO_ICMP, IPPROTO_ICMPV6 = 1, 58
+ICMP_ECHO_REQUEST, ICMPV6_ECHO_REQUEST = 8, 128
 
 _SUBSYSTEM = 10
 _NEWTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE = ((_SUBSYSTEM << 8) | number for number in (0, 2, 3, 6))
@@ -105,6 +107,14 @@ def destination_port(port: int) -> Expressions:
 def tcp_syn() -> Expressions:
     """TCP's first packet: SYN without ACK."""
     return (_payload(_TRANSPORT_HEADER, 13, 1), _mask(bytes([0x12])), _compare(bytes([0x02])))
+
+
+def echo_request() -> Expressions:
+    return (*protocol(IPPROTO_ICMP), _payload(_TRANSPORT_HEADER, 0, 1), _compare(bytes([ICMP_ECHO_REQUEST])))
+
+
+def echo_request_v6() -> Expressions:
+    return (*protocol(IPPROTO_ICMPV6), _payload(_TRANSPORT_HEADER, 0, 1), _compare(bytes([ICMPV6_ECHO_REQUEST])))
 
 
 def mark(number: int) -> Expressions:

@@ -7,6 +7,7 @@ between bridges. All of it goes when the namespace's last descriptor is closed.
 import errno
 import os
 import socket
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 from dockless.linux import netlink_route as route
@@ -53,7 +54,7 @@ _INSIDE: dict[int, IPv4Interface | IPv6Interface] = {
     socket.AF_INET6: IPv6Interface(_INSIDE_IPV6),
 }
 
-_WHOLE_PACKET = 2048
+_WHOLE_PACKET, _LARGEST_PACKET = 2048, 65536
 _SYN_IPV4 = (
     Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
     Instruction(JUMP_EQUAL, 8, 0, 1),  # lo
@@ -78,6 +79,29 @@ _SYN_IPV6 = (
     Instruction(JUMP_EQUAL, 1, 0, 0x02),
     Instruction(RETURN, 0, 0, 0),
     Instruction(RETURN, 0, 0, _WHOLE_PACKET),
+)
+_ECHO_IPV4 = (
+    Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
+    Instruction(JUMP_EQUAL, 7, 0, 1),
+    Instruction(LOAD_BYTE, 0, 0, 9),
+    Instruction(JUMP_EQUAL, 0, 5, 1),  # ICMP
+    Instruction(LOAD_HALF, 0, 0, 6),
+    Instruction(JUMP_SET, 3, 0, 0x3FFF),  # a fragment
+    Instruction(LOAD_HEADER_LENGTH, 0, 0, 0),
+    Instruction(LOAD_BYTE_INDEXED, 0, 0, 0),
+    Instruction(JUMP_EQUAL, 1, 0, nftables.ICMP_ECHO_REQUEST),
+    Instruction(RETURN, 0, 0, 0),
+    Instruction(RETURN, 0, 0, _LARGEST_PACKET),
+)
+_ECHO_IPV6 = (
+    Instruction(LOAD_WORD, 0, 0, INTERFACE_INDEX),
+    Instruction(JUMP_EQUAL, 4, 0, 1),
+    Instruction(LOAD_BYTE, 0, 0, 6),
+    Instruction(JUMP_EQUAL, 0, 2, 58),  # ICMPv6
+    Instruction(LOAD_BYTE, 0, 0, 40),
+    Instruction(JUMP_EQUAL, 1, 0, nftables.ICMPV6_ECHO_REQUEST),
+    Instruction(RETURN, 0, 0, 0),
+    Instruction(RETURN, 0, 0, _LARGEST_PACKET),
 )
 _SETTINGS = (
     # A new namespace may take the host's values over.
@@ -131,7 +155,7 @@ def new_namespace(home: int) -> int:
 
 
 def way_out_sockets(namespace: int, home: int) -> list[socket.socket]:
-    """The sockets of the way out, five for each family in the order that the relay wants (the caller's to close).
+    """The sockets of the way out, seven for each family in the order that the relay wants (the caller's to close).
 
     They must not exist yet in `namespace` (EADDRINUSE).
     """
@@ -140,10 +164,12 @@ def way_out_sockets(namespace: int, home: int) -> list[socket.socket]:
         try:
             for family in _families():
                 made.append(_listener(family))
-                made.append(_first_packets(family))
+                made.append(_packets(family, _SYN_IPV4, _SYN_IPV6))
                 made.append(_raw(family, _MARK))
                 made.append(_raw(family, 0))
                 made.append(_datagrams(family))
+                made.append(_packets(family, _ECHO_IPV4, _ECHO_IPV6))
+                made.append(_raw(family, 0))
         except BaseException:
             for one in made:
                 one.close()
@@ -192,9 +218,9 @@ def _bound(family: int, kind: int) -> socket.socket:
     return made
 
 
-def _first_packets(family: int) -> socket.socket:
-    """Sees TCP's first packets as they come in by a bridge (not by lo, where we let them in)."""
-    ether_type, program = (_ETH_P_IP, _SYN_IPV4) if family == socket.AF_INET else (_ETH_P_IPV6, _SYN_IPV6)
+def _packets(family: int, ipv4: Sequence[Instruction], ipv6: Sequence[Instruction]) -> socket.socket:
+    """Sees what the family's program lets through, as it comes in by a bridge (not by lo, where we let TCP in)."""
+    ether_type, program = (_ETH_P_IP, ipv4) if family == socket.AF_INET else (_ETH_P_IPV6, ipv6)
     made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, socket.htons(ether_type))
     socket_filter.attach(made, program)
     return made
@@ -220,6 +246,9 @@ def _chains() -> list[nftables.Chain]:
         # An internal network answers what the relay asks, and asks nothing.
         from_internal + tcp + nftables.tcp_syn() + drop,
         from_internal + udp + nftables.destination_port(_PORT) + drop,
+        # The relay sees these as well, and only from the target comes an answer.
+        from_open + nftables.echo_request() + drop,
+        from_open + nftables.echo_request_v6() + drop,
         # All else of TCP is for a socket of the relay, perhaps one with its client's address.
         from_open + tcp + nftables.mark(_MARK) + nftables.accept(),
         from_open + udp + nftables.tproxy(_PORT) + nftables.mark(_MARK) + nftables.accept(),

@@ -1,7 +1,7 @@
 """The control socket: what the engine asks for, carried out one request after the other.
 
-    {"op": "hello", "version": 1}                          → {"pid": …, "fabric": bool} and the fabric's namespace
-    {"op": "fabric", "host_gateway": …}                    with the namespace and, for each family, five sockets in it
+    {"op": "hello", "version": 2}                          → {"pid": …, "fabric": bool} and the fabric's namespace
+    {"op": "fabric", "host_gateway": …}                    with the namespace and, for each family, seven sockets in it
     {"op": "set", "kind": …, "key": …, "value": {…}}       → as state.py says
     {"op": "delete", "kind": …, "key": …}                  nothing there counts as done
     {"op": "list", "kind": …}                              → {"items": {key: value}} in pieces

@@ -72,13 +72,28 @@ class Query:
         return b"".join(parts)
 
     def answer_udp(self, rcode: int, records: Sequence[tuple[int, bytes]] = (), ttl: int = 0) -> bytes:
-        """A reply that fits what the client takes; cut and marked so (TC) otherwise: the client asks by TCP then."""
+        """A reply that fits what the client takes; otherwise as many records as fit, marked as cut (TC).
+
+        A client asks by TCP then; one that does not know how to (musl before 1.2.4) still has some addresses.
+        """
         whole = self.answer(rcode, records, ttl)
         if len(whole) <= self.udp_bytes:
             return whole
-        cut = self.answer(rcode, (), ttl)
-        flags = struct.unpack_from("!H", cut, 2)[0] | _TRUNCATED
-        return cut[:2] + struct.pack("!H", flags) + cut[4:]
+        left = self.udp_bytes - len(self.answer(rcode, (), ttl))
+        fitting = 0
+        for _, data in records:
+            left -= len(_NAME_AT_QUESTION) + _RECORD.size + len(data)
+            if left < 0:
+                break
+            fitting += 1
+        return _cut(self.answer(rcode, records[:fitting], ttl))
+
+    def fitting(self, reply: bytes) -> bytes:
+        """A server's reply for the client by UDP: without its records and marked as cut where it is too long."""
+        if len(reply) <= self.udp_bytes:
+            return reply
+        flags = struct.unpack_from("!H", reply, 2)[0]
+        return _cut(_HEADER.pack(self.id, flags, 1, 0, 0, 0) + self.question)
 
     def is_answered_by(self, reply: bytes, identifier: int) -> bool:
         """Whether `reply` is a response with that id to this very question (compared without regard to case)."""
@@ -92,6 +107,10 @@ class Query:
             return bool(flags & _RCODE)
         echoed = reply[_HEADER.size : _HEADER.size + len(self.question)]
         return echoed[:-4].lower() == self.question[:-4].lower() and echoed[-4:] == self.question[-4:]
+
+
+def _cut(reply: bytes) -> bytes:
+    return reply[:2] + struct.pack("!H", struct.unpack_from("!H", reply, 2)[0] | _TRUNCATED) + reply[4:]
 
 
 def with_id(message: bytes, identifier: int) -> bytes:

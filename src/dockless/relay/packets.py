@@ -1,4 +1,5 @@
-"""IPv4, IPv6 and TCP headers (RFC 791, 8200, 9293), as far as the first packet of a connection needs them. Pure."""
+"""IPv4, IPv6 and TCP headers (RFC 791, 8200, 9293), as far as the first packet of a connection needs them, and echo
+requests (RFC 792, 4443). Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +12,10 @@ _SYN, _RST, _ACK = 0x02, 0x04, 0x10
 _TCP = struct.Struct("!HHIIBBHHH")
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
+_ECHO = struct.Struct("!BBHHH")
+_ECHO_REQUEST, _ECHO_REQUEST_V6, _ECHO_REPLY, _ECHO_REPLY_V6 = 8, 128, 0, 129
+#: More fragments follow, or the offset of a later one.
+_FRAGMENT = 0x3FFF
 _HOPS = 64
 
 
@@ -68,6 +73,58 @@ class Syn:
         pseudo = self.destination + self.source + struct.pack("!II", len(message), _ICMPV6)
         message = message[:2] + struct.pack("!H", _sum(pseudo + message)) + message[4:]
         return _ip(self.destination, self.source, _ICMPV6, message)
+
+
+class Echo:
+    """An echo request as it came from the container: `data` is what is behind its header of eight bytes."""
+
+    __slots__ = ("data", "destination", "identifier", "sequence", "source")
+
+    def __init__(self, packet: bytes) -> None:
+        """`packet` begins with the IP header. Raises ValueError for anything else than a whole echo request."""
+        try:
+            if packet[0] >> 4 == 4:
+                at, wanted = (packet[0] & 15) * 4, _ECHO_REQUEST
+                length, protocol = struct.unpack_from("!H", packet, 2)[0], packet[9]
+                whole = protocol == _ICMP and not struct.unpack_from("!H", packet, 6)[0] & _FRAGMENT
+                self.source, self.destination = packet[12:16], packet[16:20]
+            else:
+                at, wanted = _IPV6.size, _ECHO_REQUEST_V6
+                length = at + struct.unpack_from("!H", packet, 4)[0]
+                whole = packet[6] == _ICMPV6
+                self.source, self.destination = packet[8:24], packet[24:40]
+            kind, code, _, self.identifier, self.sequence = _ECHO.unpack_from(packet[:length], at)
+        except (IndexError, struct.error) as problem:
+            raise ValueError(f"not an echo request: {problem}") from problem
+        if not whole or kind != wanted or code or len(packet) < length:
+            raise ValueError("not a whole echo request")
+        self.data = packet[at + _ECHO.size : length]
+
+    def request(self, identifier: int) -> bytes:
+        """The same request with another identifier, for an ICMP socket."""
+        kind = _ECHO_REQUEST if len(self.source) == 4 else _ECHO_REQUEST_V6
+        message = _ECHO.pack(kind, 0, 0, identifier, self.sequence) + self.data
+        # Sockets of ICMPv6 put the checksum in themselves, and those of `ping` theirs over ours.
+        return message[:2] + struct.pack("!H", _sum(message)) + message[4:]
+
+
+def echo_reply(message: bytes, identifier: int, source: bytes, destination: bytes) -> bytes:
+    """The packet that brings an echo reply (from its type on) to `destination`, with its own identifier."""
+    head = message[:2] + bytes(2) + struct.pack("!H", identifier)
+    message = head + message[6:]
+    if len(source) == 4:
+        pseudo, protocol = b"", _ICMP
+    else:
+        pseudo, protocol = source + destination + struct.pack("!II", len(message), _ICMPV6), _ICMPV6
+    message = message[:2] + struct.pack("!H", _sum(pseudo + message)) + message[4:]
+    return _ip(source, destination, protocol, message)
+
+
+def replies_to(message: bytes) -> int | None:
+    """The identifier of an echo reply (from its type on); None for another message."""
+    if len(message) < _ECHO.size or message[0] not in (_ECHO_REPLY, _ECHO_REPLY_V6):
+        return None
+    return int.from_bytes(message[4:6], "big")
 
 
 def _ip(source: bytes, destination: bytes, protocol: int, payload: bytes) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Message = dict[str, Any]
 
-VERSION = 1
+VERSION = 2
 #: The largest message either side sends: below what a default socket buffer takes at once.
 MAX_MESSAGE = 128 * 1024
 #: SCM_MAX_FD of the kernel.

@@ -78,7 +78,10 @@ class Resolver:
         def done(received: bytes | None) -> None:
             self._waiting -= 1
             if not self._closed:
-                reply(answer(dns.SERVFAIL) if received is None else received)
+                if received is None:
+                    reply(answer(dns.SERVFAIL))
+                else:
+                    reply(received if by_tcp else query.fitting(received))
 
         self._waiting += 1
         ask = self._upstream.ask_tcp if by_tcp else self._upstream.ask_udp

@@ -21,6 +21,7 @@ from dockless.relay.resolver import Resolver
 from dockless.relay.sockets import Sockets
 from dockless.relay.upstream import Upstream
 from dockless.relay.visitors import Visitors
+from dockless.relay.wayout_ping import PingWayOut
 from dockless.relay.wayout_tcp import Gate, TcpWayOut
 from dockless.relay.wayout_udp import UdpWayOut
 
@@ -57,7 +58,7 @@ class State:
         self._ports: dict[str, TcpPort | UdpPort] = {}
         self._resolvers: dict[str, Resolver] = {}
         self._held: dict[str, list[int]] = {}
-        self._ways_out: list[TcpWayOut | UdpWayOut] = []
+        self._ways_out: list[TcpWayOut | UdpWayOut | PingWayOut] = []
         self._setters: dict[str, Callable[[str, Value, list[int]], Value]] = {
             NETWORK: self._set_network,
             ENDPOINT: self._set_endpoint,
@@ -89,7 +90,7 @@ class State:
     def use_fabric(self, namespace: int, host_gateway: str, descriptors: list[int]) -> None:
         """The fabric's namespace, and for each family the sockets in it of the way out; all are taken over.
 
-        The five are: listener, first packets, to let one in, to answer one, datagrams.
+        The seven are: listener, first packets, to let one in, to answer one, datagrams, echo requests, to answer those.
         """
         for way in self._ways_out:
             way.close()
@@ -97,12 +98,13 @@ class State:
         self._addresses.host_gateway = pack(host_gateway)
         self._ways_out = []
         sockets = [socket.socket(fileno=number) for number in descriptors]
-        for start in range(0, len(sockets), 5):
-            listener, arriving, admitting, answering, datagrams = sockets[start : start + 5]
+        for start in range(0, len(sockets), 7):
+            listener, arriving, admitting, answering, datagrams, echoes, replying = sockets[start : start + 7]
             gate = Gate(listener, arriving, admitting, answering)
             self._ways_out += [
                 TcpWayOut(self._loop, self._sockets, self._addresses, self._pairs, gate),
                 UdpWayOut(self._loop, self._sockets, self._addresses, self._flows, datagrams),
+                PingWayOut(self._loop, self._addresses, self._flows, echoes, replying),
             ]
 
     def set(self, kind: str, key: str, value: Value, descriptors: list[int]) -> Value:

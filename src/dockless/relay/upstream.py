@@ -21,6 +21,9 @@ _MAX_SERVERS = 3
 _ATTEMPTS = 3
 _ATTEMPT_SECONDS = 1.5
 _QUESTION_SECONDS = _ATTEMPTS * _ATTEMPT_SECONDS
+#: How long all servers together are waited for once none of them has answered: a host without a network must not keep
+#: every program in every container waiting. The first answer, to whatever question, ends it.
+_SILENT_SECONDS = 1.0
 _DATAGRAM = 65536
 _NOT_HELPFUL = (dns.SERVFAIL, dns.REFUSED, dns.NOTIMP)
 
@@ -71,6 +74,7 @@ class Upstream:
         self._sockets = sockets
         self._addresses = addresses
         self._host = HostServers()
+        self._silent: set[tuple[str, ...]] = set()
 
     def targets(self, explicit: Sequence[str], kind: int) -> list[Target]:
         """Where to ask: the servers named for a container, seen from there, or the host's, seen from the host."""
@@ -86,7 +90,16 @@ class Upstream:
         return found
 
     def ask_udp(self, query: dns.Query, explicit: Sequence[str], done: Done) -> None:
-        _UdpQuestion(self.loop, query, self.targets(explicit, socket.SOCK_DGRAM), done)
+        servers = tuple(explicit)
+
+        def heard(anybody: bool) -> None:
+            if anybody:
+                self._silent.discard(servers)
+            else:
+                self._silent.add(servers)
+
+        targets = self.targets(explicit, socket.SOCK_DGRAM)
+        _UdpQuestion(self.loop, query, targets, servers in self._silent, heard, done)
 
     def ask_tcp(self, query: dns.Query, explicit: Sequence[str], done: Done) -> None:
         _TcpQuestion(self.loop, query, iter(self.targets(explicit, socket.SOCK_STREAM)), done)
@@ -102,18 +115,32 @@ class Upstream:
 
 
 class _UdpQuestion:
-    """One question; late answers to earlier attempts still count."""
+    """One question; late answers to earlier attempts still count. `heard` is told whether any server answered."""
 
-    def __init__(self, loop: Loop, query: dns.Query, targets: list[Target], done: Done) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        query: dns.Query,
+        targets: list[Target],
+        silent: bool,
+        heard: Callable[[bool], None],
+        done: Done,
+    ) -> None:
+        """After a silence all servers are asked at once, and for a short time."""
         self._loop = loop
+        self._heard = heard
         self._query = query
         self._targets = targets
         self._done = done
         self._open: dict[int, tuple[socket.socket, int]] = {}
         self._attempts = 0
-        self._end = time.monotonic() + _QUESTION_SECONDS
+        self._end = time.monotonic() + (_SILENT_SECONDS if silent else _QUESTION_SECONDS)
         self._timer: Timer | None = None
         self._unhelpful: bytes | None = None
+        if silent:
+            self._attempts = _ATTEMPTS
+            for target in targets:
+                self._send(target)
         self._next()
 
     def _next(self) -> None:
@@ -131,6 +158,8 @@ class _UdpQuestion:
         if self._open and left > 0:
             self._timer = self._loop.later(left, self._next)
         else:
+            if left <= 0:
+                self._heard(self._unhelpful is not None)
             self._finish(self._unhelpful)
 
     def _send(self, target: Target) -> bool:
@@ -165,6 +194,7 @@ class _UdpQuestion:
             return
         if not self._query.is_answered_by(reply, identifier):
             return
+        self._heard(True)
         if dns.rcode_of(reply) in _NOT_HELPFUL:
             self._unhelpful = reply
             self._drop(number)
