@@ -6,13 +6,16 @@ holds, the host's packet filter, cgroups, and the runtime folder. What is on its
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from dockless.linux.netlink import NetlinkSocket, attributes
+
+T = TypeVar("T")
 
 PATIENCE = 20.0  # seconds for engine, launcher and relay to end by themselves
 NETLINK_NETFILTER = 12
@@ -131,12 +134,8 @@ def _filters() -> frozenset[str]:
 
 
 def _cgroups() -> list[Path]:
-    """All of dockless's, on every hierarchy; looked at again where one vanishes while we look."""
-    while True:
-        try:
-            return [path for path in CGROUPS.glob("**/dockless/*") if path.is_dir()]
-        except FileNotFoundError:
-            continue
+    """All of dockless's, on every hierarchy."""
+    return _steady(lambda: [path for path in CGROUPS.glob("**/dockless/*") if path.is_dir()])
 
 
 def _ours(cgroup: Path) -> bool:
@@ -151,4 +150,13 @@ def _names(folder: Path) -> list[str]:
     """Sockets and pids below the runtime folder; locks and empty folders do not count."""
     if not folder.exists():
         return []
-    return [str(path) for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"]
+    return _steady(lambda: [str(path) for path in folder.rglob("*") if not path.is_dir() and path.suffix != ".lock"])
+
+
+def _steady(look: Callable[[], T]) -> T:
+    """Looks again where a folder vanishes while we look."""
+    while True:
+        try:
+            return look()
+        except FileNotFoundError:
+            continue
