@@ -45,7 +45,8 @@ class Lab:
         parsed = tuple(ip_interface(address) for address in addresses)
         mac = mac_for(parsed[0].ip)
         network_id = self.networks[network].id
-        return EndpointSpec(network_id, container, parsed, mac, interface, names or (container,), default_route)
+        routes = (4, 6) if default_route else ()
+        return EndpointSpec(network_id, container, parsed, mac, interface, names or (container,), routes)
 
     def container(self, name: str, network: str, *addresses: str, names: tuple[str, ...] = ()) -> Sandbox:
         """A sandbox on one network, with a resolver."""

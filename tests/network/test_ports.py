@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from network_lab import Lab, read_all
@@ -343,3 +344,42 @@ def test_a_container_reaches_its_own_published_port_by_way_of_the_host(lab: Lab,
     port = lab.fabric.publish("web", tcp(web[0]))
     for address in (str(lab.fabric.host_gateway), "172.30.0.1"):
         assert lab.ask(lab.sandboxes["web-2"], address, port) == b"2:hello"
+
+
+@pytest.fixture
+def descriptors() -> Iterator[int]:
+    """As many as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_thousands_of_connections_are_open_at_once_and_all_carry(lab: Lab, descriptors: int) -> None:
+    """The limit of descriptors is the relay's to raise: each connection takes two of its."""
+    count = min(3000, (descriptors - 500) // 2)
+    lab.network("one", "172.30.0.0/16")
+    sandbox = lab.container("a", "one", "172.30.0.2/16")
+    listener = lab.open_socket(sandbox)
+    listener.bind(("0.0.0.0", 0))
+    listener.listen(4096)
+    port = lab.fabric.publish("a", tcp(("172.30.0.2", listener.getsockname()[1])))
+    clients: list[socket.socket] = []
+    served: dict[bytes, socket.socket] = {}
+    for number in range(count):
+        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+        client.sendall(b"%8d" % number)
+        clients.append(client)
+        connected, _ = listener.accept()
+        served[connected.recv(8, socket.MSG_WAITALL)] = connected
+    assert len(served) == count
+    for number, connected in served.items():
+        connected.sendall(number + b"!")
+    for number, client in enumerate(clients):
+        assert client.recv(9, socket.MSG_WAITALL) == b"%8d!" % number
+    for one in (*clients, *served.values()):
+        one.close()
+    # And the relay is as well off as before.
+    assert (
+        lab.ask(None, "127.0.0.1", lab.fabric.publish("b", tcp(("172.30.0.2", lab.echo(sandbox, "b"))))) == b"b:hello"
+    )

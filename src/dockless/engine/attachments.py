@@ -8,7 +8,7 @@ from dockless.engine.networks import Networks
 from dockless.engine.records import ContainerRecord, Endpoint, NetworkRecord, Table, replace
 from dockless.engine.wiring import Wiring
 from dockless.wire.endpoints import EndpointSettings
-from dockless.wire.errors import BadParameter, Forbidden
+from dockless.wire.errors import ApiError, BadParameter, Forbidden
 from dockless.wire.filters import Filters
 from dockless.wire.networks import (
     Network,
@@ -57,20 +57,20 @@ class NetworksWithContainers:
     async def connect(self, id: str, body: NetworkConnectRequest) -> None:
         network = self._networks.find(id)
         record = self._containers.find(body.container)
-        mode = record.host.network_mode
-        if mode == "host" or mode.startswith("container:"):
-            raise BadParameter(
-                f"container {record.name} shares a network namespace and cannot be connected to a network"
-            )
+        _check_connection(network, record)
         if network.name in record.endpoints:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
         settings = body.endpoint_config or EndpointSettings()
         check_endpoint(network.name, settings)
         endpoint = Endpoint(network.id, network.name, settings)
-        record = replace(record, endpoints={**record.endpoints, network.name: endpoint})
+        before, record = record, replace(record, endpoints={**record.endpoints, network.name: endpoint})
         self._table.save(record)
         if record.running:
-            self._table.save(self._wiring.plug(await self._helpers.fabric(), record, network.name))
+            try:
+                self._table.save(self._wiring.plug(await self._helpers.fabric(), record, network.name))
+            except ApiError:
+                self._table.save(before)
+                raise
         self._publish("connect", network, record)
 
     async def disconnect(self, id: str, body: NetworkDisconnectRequest) -> None:
@@ -89,3 +89,18 @@ class NetworksWithContainers:
     def _publish(self, action: str, network: NetworkRecord, record: ContainerRecord) -> None:
         attributes = {"name": network.name, "type": network.driver, "container": record.id}
         self._events.publish("network", action, network.id, attributes)
+
+
+def _check_connection(network: NetworkRecord, record: ContainerRecord) -> None:
+    """Whether that container can be on that network at all. Raises BadParameter, Forbidden."""
+    mode = record.host.network_mode
+    if mode == "host" or mode.startswith("container:"):
+        raise BadParameter(f"container {record.name} shares a network namespace and cannot be connected to a network")
+    if mode == "none" or network.driver == "null":
+        raise Forbidden(
+            "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+        )
+    if network.driver == "host":
+        raise Forbidden("container cannot be disconnected from host network or connected to host network")
+    if network.config_only:
+        raise Forbidden(f"cannot connect a container to {network.name}: it is a configuration-only network")

@@ -25,10 +25,11 @@ from dockless.wire.networks import (
     NetworkCreateResponse,
     NetworkPruneResponse,
 )
-from dockless.wire.times import rfc3339
+from dockless.wire.times import parse_time, rfc3339
 
 PREDEFINED = ("bridge", "host", "none")
 _DRIVERS = {"bridge": "bridge", "host": "host", "none": "null"}
+_OF_THE_HOST = ("macvlan", "ipvlan")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _POOL6 = IPv6Network("fd6b:646f:636b::/48")
 
@@ -83,10 +84,14 @@ class Networks:
 
     async def prune(self, filters: Filters) -> NetworkPruneResponse:
         used = {endpoint.network_id for container in self._containers() for endpoint in container.endpoints.values()}
+        limits = [parse_time(text, time.time_ns()) for text in filters.wanted("until")]
         doomed = [
             record
             for record in self._table
-            if record.name not in PREDEFINED and record.id not in used and filters.accepts_labels(record.labels)
+            if record.name not in PREDEFINED
+            and record.id not in used
+            and filters.accepts_labels(record.labels)
+            and all(record.created <= limit for limit in limits)
         ]
         for record in doomed:
             self._delete(record)
@@ -153,12 +158,23 @@ class Networks:
         elif previous and ip_address(previous.split("/")[0]) not in taken:
             return previous
         else:
-            inner = ip_network(pool.ip_range) if pool.ip_range else None
+            taken |= self._asked_for(record)
+            inner = ip_network(pool.ip_range, strict=False) if pool.ip_range else None
             try:
                 address = next_address(subnet, taken, inner)
             except PoolExhausted as error:
                 raise ApiError(str(error), 500) from error
         return f"{address}/{subnet.prefixlen}"
+
+    def _asked_for(self, record: NetworkRecord) -> set[AnyAddress]:
+        """Addresses that containers want to have there, whether they run or not: they are given to no other."""
+        wanted = [
+            endpoint.settings.ipam_config
+            for container in self._containers()
+            for endpoint in container.endpoints.values()
+            if endpoint.network_id == record.id and endpoint.settings.ipam_config
+        ]
+        return {ip_address(text) for one in wanted for text in (one.ipv4_address, one.ipv6_address) if text}
 
     def _create_predefined(self, name: str) -> None:
         config: tuple[IPAMConfig, ...] = ()
@@ -188,9 +204,18 @@ class Networks:
         driver = body.driver or "bridge"
         if driver in ("host", "null"):
             raise Forbidden(f'only one instance of "{driver}" network is allowed')
+        if driver in _OF_THE_HOST:
+            raise NotFound(
+                f"network driver {driver} is not supported: it would put containers on an interface of the host, "
+                "which is left alone here; use the driver bridge with published ports, or network_mode: host"
+            )
         if driver != "bridge":
             raise NotFound(f"could not find plugin {driver} in v1 plugin registry: plugin not found")
         check_network(body.options or {})
+        if body.ingress or body.scope == "swarm":
+            raise BadParameter("invalid network config: ingress and swarm networks need a swarm")
+        if body.config_from and body.config_from.network:
+            raise BadParameter("invalid network config: config-from is not supported")
         if body.enable_ipv4 is False:
             raise BadParameter("invalid network config: a network without IPv4 is not supported")
         if body.ipam and body.ipam.driver not in ("", "default"):
@@ -212,8 +237,13 @@ class Networks:
 
     def _addresses(self, asked: IPAM, ipv6: bool) -> IPAM:
         """Each pool checked and with a gateway; the default pools where none was asked for."""
-        config = [self._checked_pool(item) for item in asked.config or () if item.subnet]
-        versions = {ip_network(item.subnet).version for item in config}
+        config = [self._checked_pool(item) for item in asked.config or () if item != IPAMConfig()]
+        found = [ip_network(item.subnet).version for item in config]
+        versions = set(found)
+        if len(found) > len(versions):
+            raise Forbidden("invalid network config: bridge driver doesn't support multiple subnets")
+        if 6 in versions and not ipv6:
+            raise BadParameter("invalid network config: an IPv6 subnet needs EnableIPv6 (docker network create --ipv6)")
         if 4 not in versions:
             subnet = self._free_subnet()
             config.insert(0, IPAMConfig(subnet=str(subnet), gateway=str(gateway_of(subnet))))
@@ -223,11 +253,17 @@ class Networks:
         return IPAM(driver=asked.driver or "default", options=asked.options, config=tuple(config))
 
     def _checked_pool(self, item: IPAMConfig) -> IPAMConfig:
+        if not item.subnet:
+            wanted = item.gateway or item.ip_range or ", ".join((item.auxiliary_addresses or {}).values())
+            raise BadParameter(f"invalid network config: no matching subnet for {wanted}: name the subnet it is in")
         try:
             subnet = ip_network(item.subnet, strict=False)
             gateway = ip_address(item.gateway.split("/")[0]) if item.gateway else gateway_of(subnet)
-            if item.ip_range and ip_network(item.ip_range).network_address not in subnet:
+            if item.ip_range and ip_network(item.ip_range, strict=False).network_address not in subnet:
                 raise ValueError(f"no matching subnet for range {item.ip_range}")
+            for address in (item.auxiliary_addresses or {}).values():
+                if ip_address(address) not in subnet:
+                    raise ValueError(f"no matching subnet for aux-address {address}")
         except ValueError as error:
             raise BadParameter(f"invalid network config: {error}") from error
         if gateway not in subnet:

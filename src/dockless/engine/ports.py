@@ -30,7 +30,8 @@ class _Shared:
 
     @property
     def spec(self) -> PortSpec:
-        return PortSpec(self.protocol, self.host_ip, self.host_port, tuple(self.targets.values()))
+        reachable = tuple(target for target in self.targets.values() if target[0])
+        return PortSpec(self.protocol, self.host_ip, self.host_port, reachable)
 
 
 class Ports:
@@ -62,6 +63,14 @@ class Ports:
             else:
                 del self._ports[key]
                 fabric.unpublish(key)
+
+    def lead(self, fabric: Fabric, container: str, address: str) -> None:
+        """What the container has published leads to another of its addresses from now on; to none, it refuses."""
+        for key, shared in self._ports.items():
+            target = shared.targets.get(container)
+            if target is not None and target[0] != address:
+                shared.targets[container] = (address, target[1])
+                fabric.publish(key, shared.spec)
 
     def remember(self, record: ContainerRecord, address: str) -> None:
         """Takes what a running container has published from its record, after a restart of the engine."""

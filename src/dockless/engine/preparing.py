@@ -70,6 +70,7 @@ class Preparation:
         namespaces: dict[str, int] = {}
         close: list[Callable[[], None]] = []
         try:
+            linked = self._wiring.link_environment(record)
             shared = self._shared_kinds(record)
             for kind, target in self._joined(record).items():
                 namespaces[kind] = _open_namespace(target, kind)
@@ -89,7 +90,7 @@ class Preparation:
                 made["/dev/shm"] = shm
                 close.append(_closer(shm))
             spec = build_spec(
-                self._named(record),
+                _with_environment(self._named(record), linked),
                 [folder / "upper", *layers],
                 self._files(fabric, record),
                 host_namespaces=shared,
@@ -219,6 +220,14 @@ class Preparation:
             search=host.dns_search or inherited["search"],
             options=host.dns_options or ("ndots:0", *(o for o in inherited["options"] if not o.startswith("ndots"))),
         )
+
+
+def _with_environment(record: ContainerRecord, linked: Sequence[str]) -> ContainerRecord:
+    """The container's own variables win."""
+    if not linked:
+        return record
+    merged = {entry.partition("=")[0]: entry for entry in (*linked, *(record.config.env or ()))}
+    return replace(record, config=msgspec.structs.replace(record.config, env=tuple(merged.values())))
 
 
 def _extra_host(entry: str, gateway: str) -> tuple[str, str]:

@@ -4,11 +4,11 @@ Chooses addresses and names, has the fabric carry them out, and writes what was 
 is quick and runs in the event loop's thread.
 """
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 
+from dockless.engine import links
 from dockless.engine.checks import INTERFACE_NAME
 from dockless.engine.networks import Networks
 from dockless.engine.ports import Ports
@@ -69,8 +69,11 @@ class Wiring:
     def plug(self, fabric: Fabric, record: ContainerRecord, name: str) -> ContainerRecord:
         """Puts a running container on one more network, which its record names already."""
         with fabric.sandbox_of(record.state.pid) as sandbox:
-            record = self._attach(fabric, sandbox, record, name)
-            self._open_resolver(fabric, sandbox, record)
+            try:
+                record = self._attach(fabric, sandbox, record, name)
+            except FabricError as error:
+                raise ApiError(f"network of container {record.name}: {error}", 500) from error
+            self._follow(fabric, sandbox, record)
         return record
 
     def unplug(self, fabric: Fabric, record: ContainerRecord, name: str) -> ContainerRecord:
@@ -79,14 +82,14 @@ class Wiring:
         record = replace(record, endpoints=rest)
         with fabric.sandbox_of(record.state.pid) as sandbox:
             fabric.detach(sandbox, endpoint.network_id, record.id)
-            self._open_resolver(fabric, sandbox, record)
+            self._follow(fabric, sandbox, record)
         return record
 
     def rename(self, fabric: Fabric, record: ContainerRecord) -> None:
         """The names by which others find a running container follow its record."""
         with fabric.sandbox_of(record.state.pid) as sandbox:
             for endpoint in record.endpoints.values():
-                fabric.attach(sandbox, self._spec(record, endpoint, _default_route(record, self._networks)))
+                fabric.attach(sandbox, self._spec(record, endpoint))
 
     def reconcile(self, fabric: Fabric, running: Iterable[ContainerRecord]) -> list[FabricError]:
         """After a restart of the engine (or of the relay): fabric and relay have exactly what the records say."""
@@ -95,12 +98,11 @@ class Wiring:
         resolvers: list[tuple[int, ResolverSpec]] = []
         self._ports = Ports()
         for record in running:
-            default = _default_route(record, self._networks)
             for endpoint in record.endpoints.values():
                 network = self._networks.known(endpoint.network_id)
                 if network is not None:
                     networks[network.id] = network
-                    endpoints.append((record.state.pid, self._spec(record, endpoint, default)))
+                    endpoints.append((record.state.pid, self._spec(record, endpoint)))
             if record.endpoints:
                 resolvers.append((record.state.pid, self._resolver(record)))
                 self._ports.remember(record, self._target(record))
@@ -119,8 +121,15 @@ class Wiring:
         fabric.ensure_network(self._networks.spec(network))
         chosen = self._choose(record, endpoint, network)
         record = replace(record, endpoints={**record.endpoints, name: chosen})
-        fabric.attach(sandbox, self._spec(record, chosen, _default_route(record, self._networks)))
+        fabric.attach(sandbox, self._spec(record, chosen))
         return record
+
+    def _follow(self, fabric: Fabric, sandbox: Sandbox, record: ContainerRecord) -> None:
+        """After a network came or went: default routes, published ports and the resolver go by those that there are."""
+        for endpoint in record.endpoints.values():
+            fabric.attach(sandbox, self._spec(record, endpoint))
+        self._ports.lead(fabric, record.id, self._target(record))
+        self._open_resolver(fabric, sandbox, record)
 
     def _choose(self, record: ContainerRecord, endpoint: Endpoint, network: NetworkRecord) -> Endpoint:
         settings = endpoint.settings
@@ -149,7 +158,8 @@ class Wiring:
             interface=interface,
         )
 
-    def _spec(self, record: ContainerRecord, endpoint: Endpoint, default_route: str) -> EndpointSpec:
+    def _spec(self, record: ContainerRecord, endpoint: Endpoint) -> EndpointSpec:
+        leading = [version for version in (4, 6) if self._default_route(record, version) == endpoint.network_id]
         return EndpointSpec(
             network_id=endpoint.network_id,
             container_id=record.id,
@@ -157,7 +167,7 @@ class Wiring:
             mac=endpoint.mac,
             interface=endpoint.interface,
             names=names_on(record, endpoint),
-            default_route=endpoint.network_id == default_route,
+            default_routes=tuple(leading),
         )
 
     def _open_resolver(self, fabric: Fabric, sandbox: Sandbox, record: ContainerRecord) -> None:
@@ -172,26 +182,58 @@ class Wiring:
 
     def _links(self, record: ContainerRecord) -> Mapping[str, str]:
         """`container:alias` entries, of the host configuration and of each endpoint, as alias → container id."""
-        entries = [*(record.host.links or ())]
-        for endpoint in record.endpoints.values():
-            entries += endpoint.settings.links or ()
         found = {}
+        for endpoint in record.endpoints.values():
+            for linked, alias in self._linked(endpoint.settings.links or ()):
+                found[alias] = linked.id
+        legacy = links.is_legacy(record)
+        for linked, alias in self._linked(record.host.links or ()):
+            for name in links.names(linked, alias) if legacy else (alias,):
+                found[name] = linked.id
+        return found
+
+    def link_environment(self, record: ContainerRecord) -> list[str]:
+        """Variables that legacy links bring. Raises BadParameter for a container that does not run."""
+        found: list[str] = []
+        if links.is_legacy(record):
+            for linked, alias in self._linked(record.host.links or ()):
+                if not linked.running or not links.is_legacy(linked):
+                    raise BadParameter(
+                        f"Cannot link to a non running container: /{linked.name} AS /{record.name}/{alias}"
+                        if not linked.running
+                        else f"Cannot link to /{linked.name}, as it does not belong to the default network"
+                    )
+                found += links.environment(record, linked, alias)
+        return found
+
+    def _linked(self, entries: Iterable[str]) -> Iterator[tuple[ContainerRecord, str]]:
         for entry in entries:
-            target, _, alias = entry.partition(":")
-            linked = self._find(target.lstrip("/"))
+            target, alias = links.split(entry)
+            linked = self._find(target)
             if linked is None:
                 raise BadParameter(f"could not get container for {target}: No such container: {target}")
-            found[os.path.basename(alias or target)] = linked.id
-        return found
+            yield linked, alias
 
     def _target(self, record: ContainerRecord) -> str:
         """The address that published ports lead to: that of the network with the way out, else of the first one."""
-        default = _default_route(record, self._networks)
+        default = self._default_route(record, 4)
         endpoints = sorted(record.endpoints.values(), key=lambda endpoint: endpoint.network_id != default)
         for endpoint in endpoints:
             if found := endpoint.address or endpoint.address6:
                 return found.split("/")[0]
         return ""
+
+    def _default_route(self, record: ContainerRecord, version: int) -> str:
+        """The network of that IP version's default route, by id: the highest priority, then the first."""
+        best, chosen = None, ""
+        for endpoint in record.endpoints.values():
+            network = self._networks.known(endpoint.network_id)
+            if network is None or network.internal or (version == 6 and not network.enable_ipv6):
+                continue
+            priority = endpoint.settings.gw_priority
+            if best is None or priority > best:
+                best, chosen = priority, network.id
+        return chosen
 
     def _abandon(self, fabric: Fabric, record: ContainerRecord, sandbox: Sandbox) -> None:
         sandbox.close()
@@ -212,14 +254,3 @@ def names_on(record: ContainerRecord, endpoint: Endpoint) -> tuple[str, ...]:
     if endpoint.network_name == "bridge":
         return ()
     return tuple(dict.fromkeys((record.name, *(endpoint.settings.aliases or ()), record.id[:12])))
-
-
-def _default_route(record: ContainerRecord, networks: Networks) -> str:
-    """The network of the default route, by id: the highest priority, then the first, never an internal one."""
-    best, chosen = None, ""
-    for endpoint in record.endpoints.values():
-        network = networks.known(endpoint.network_id)
-        priority = endpoint.settings.gw_priority
-        if network is not None and not network.internal and (best is None or priority > best):
-            best, chosen = priority, network.id
-    return chosen

@@ -13,6 +13,7 @@ from socket import AF_INET, AF_INET6, AF_UNSPEC
 from dockless.linux.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,
+    NLM_F_REPLACE,
     NetlinkSocket,
     Request,
     attribute,
@@ -137,11 +138,11 @@ def address_delete(index: int, interface: IPv4Interface | IPv6Interface) -> Requ
 
 
 def default_route(gateway: bytes, index: int) -> Request:
-    """By way of `gateway` (4 or 16 bytes) on the interface. EEXIST counts as done."""
+    """By way of `gateway` (4 or 16 bytes) on the interface, in place of the default route that there is."""
     family = AF_INET if len(gateway) == 4 else AF_INET6
     body = _ROUTE.pack(family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
     body += attribute(RTA_GATEWAY, gateway) + u32(RTA_OIF, index)
-    return Request(RTM_NEWROUTE, body, "add default route", NLM_F_CREATE | NLM_F_EXCL, (errno.EEXIST,))
+    return Request(RTM_NEWROUTE, body, "add default route", NLM_F_CREATE | NLM_F_REPLACE)
 
 
 def local_default_route(family: int, table: int) -> Request:

@@ -185,18 +185,21 @@ class Fabric:
 
     # Endpoints
 
-    def attach(self, sandbox: Sandbox, endpoint: EndpointSpec) -> None:
+    def attach(self, into: Sandbox, endpoint: EndpointSpec) -> None:
         """Connects a sandbox to a network, and makes the endpoint's names known there.
 
-        The same endpoint again, perhaps with other names, only sets the names. Raises OSError, FabricError.
+        The same endpoint again, perhaps with other names or default routes, changes only these: the interface stays. A
+        default route that it no longer has is one that another endpoint takes over. Raises OSError, FabricError.
         """
         before = self._endpoints.get((endpoint.network_id, endpoint.container_id))
-        if before is not None and replace(before[0], names=endpoint.names) == endpoint:
+        if before is not None and _same_place(before[0], endpoint):
+            if set(endpoint.default_routes) - set(before[0].default_routes):
+                sandbox.lead_out(into, self._home, endpoint, self._gateways(endpoint.network_id))
             self._tell_endpoint(endpoint, before[1])
             return
         if before is not None:
-            self.detach(sandbox, endpoint.network_id, endpoint.container_id)
-        self._plug_in(sandbox, endpoint)
+            self.detach(into, endpoint.network_id, endpoint.container_id)
+        self._plug_in(into, endpoint)
 
     def detach(self, sandbox: Sandbox | None, network_id: str, container_id: str) -> None:
         """Forgets the endpoint: its names, and the connections to it. Nothing there counts as done.
@@ -359,11 +362,16 @@ class Fabric:
         )
         link = self._index(name)
         try:
-            sandbox.plug_in(into, self._home, endpoint, () if network.internal else network.gateways)
+            sandbox.plug_in(into, self._home, endpoint, self._gateways(network.id))
             self._tell_endpoint(endpoint, link)
         except BaseException:
             self._netlink.batch([route.link_delete_index(link)])
             raise
+
+    def _gateways(self, network_id: str) -> tuple[IPv4Address | IPv6Address, ...]:
+        """That lead out."""
+        network = self._networks[network_id]
+        return () if network.internal else network.gateways
 
     def _tell_endpoint(self, endpoint: EndpointSpec, link: int) -> None:
         self._relay.set("endpoint", _key(endpoint), values.endpoint_value(endpoint, link))
@@ -431,6 +439,10 @@ def _interface(gateway: IPv4Address | IPv6Address, spec: NetworkSpec) -> IPv4Int
         if gateway in subnet:
             return ip_interface(f"{gateway}/{subnet.prefixlen}")
     raise FabricError(f"gateway {gateway} is in none of the subnets of network {spec.id}")
+
+
+def _same_place(one: EndpointSpec, other: EndpointSpec) -> bool:
+    return replace(one, names=other.names, default_routes=other.default_routes) == other
 
 
 def _key(endpoint: EndpointSpec) -> str:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from dockless.linux import netlink_route as route
 from dockless.linux import netns, nftables, sock_diag
-from dockless.linux.netlink import NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkSocket
+from dockless.linux.netlink import NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkSocket, Request
 from dockless.network.settings import setting
 from dockless.network.specs import EndpointSpec
 
@@ -66,11 +66,15 @@ def plug_in(
         index = socket.if_nametoindex(endpoint.interface)
         requests = [route.link_up(endpoint.interface)]
         requests += [route.address_add(index, address) for address in endpoint.addresses]
-        if endpoint.default_route:
-            families = {address.version for address in endpoint.addresses}
-            usable = [gateway for gateway in gateways if gateway.version in families]
-            requests += [route.default_route(gateway.packed, index) for gateway in usable]
-        netlink.batch(requests)
+        netlink.batch(requests + _default_routes(endpoint, gateways, index))
+
+
+def lead_out(
+    sandbox: Sandbox, home: int, endpoint: EndpointSpec, gateways: tuple[IPv4Address | IPv6Address, ...]
+) -> None:
+    """From now on the default routes of the endpoint's `default_routes` lead by its interface, which is up."""
+    with netns.inside(sandbox.fd, home), NetlinkSocket(NETLINK_ROUTE) as netlink:
+        netlink.batch(_default_routes(endpoint, gateways, socket.if_nametoindex(endpoint.interface)))
 
 
 def resolver_sockets(sandbox: Sandbox, home: int) -> tuple[socket.socket, socket.socket]:
@@ -99,6 +103,13 @@ def listening_ports(namespace: int, home: int) -> set[int]:
         netlink = NetlinkSocket(NETLINK_SOCK_DIAG)
     with netlink:
         return {listener.port for listener in sock_diag.listeners(netlink) if not listener.address.is_loopback}
+
+
+def _default_routes(
+    endpoint: EndpointSpec, gateways: tuple[IPv4Address | IPv6Address, ...], index: int
+) -> list[Request]:
+    versions = {address.version for address in endpoint.addresses} & set(endpoint.default_routes)
+    return [route.default_route(gateway.packed, index) for gateway in gateways if gateway.version in versions]
 
 
 def _lead(udp_port: int, tcp_port: int) -> None:

@@ -21,7 +21,10 @@ class NetworkSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
-    """A container's place on a network. `names` resolve on that network; the first one answers PTR."""
+    """A container's place on a network. `names` resolve on that network; the first one answers PTR.
+
+    `default_routes`: the IP versions whose default route leads here.
+    """
 
     network_id: str
     container_id: str
@@ -29,7 +32,7 @@ class EndpointSpec:
     mac: str
     interface: str = "eth0"
     names: tuple[str, ...] = ()
-    default_route: bool = True
+    default_routes: tuple[int, ...] = (4, 6)
 
 
 @dataclass(frozen=True, slots=True)

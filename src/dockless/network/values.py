@@ -33,7 +33,7 @@ def endpoint_value(spec: EndpointSpec, link: int) -> dict[str, Any]:
         "container": spec.container_id,
         "addresses": [str(address.ip) for address in spec.addresses],
         "names": spec.names,
-        "default_route": spec.default_route,
+        "default_routes": spec.default_routes,
         # The relay makes nothing of these: they are for the engine that comes next.
         "interfaces": [str(address) for address in spec.addresses],
         "mac": spec.mac,
@@ -50,7 +50,7 @@ def endpoint_spec(value: Mapping[str, Any]) -> EndpointSpec:
         value["mac"],
         value["interface"],
         tuple(value["names"]),
-        value["default_route"],
+        tuple(value["default_routes"]),
     )
 
 

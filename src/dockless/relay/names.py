@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from dockless.relay import dns
 from dockless.relay.addresses import Addresses, pack
 
+_ADDRESS_KINDS = (dns.A, dns.AAAA, dns.ANY)
+
 
 class Endpoint:
     """A container's place on a network."""
 
-    __slots__ = ("addresses", "answers_outside", "container", "names", "network")
+    __slots__ = ("addresses", "container", "default_routes", "names", "network")
 
     def __init__(
         self,
@@ -22,14 +24,14 @@ class Endpoint:
         container: str,
         addresses: Iterable[str],
         names: Iterable[str],
-        answers_outside: bool = False,
+        default_routes: Iterable[int] = (),
     ) -> None:
-        """`answers_outside`: the container's default route leads here. Raises OSError for what is no address."""
+        """`default_routes`: IP versions whose default route leads here. Raises OSError for what is no address."""
         self.network = network
         self.container = container
         self.addresses = [pack(address) for address in addresses]
         self.names = [name.rstrip(".").lower() for name in names]
-        self.answers_outside = answers_outside
+        self.default_routes = frozenset(default_routes)
 
 
 class Asker:
@@ -55,7 +57,7 @@ class Names:
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._by_name: dict[tuple[str, str], list[Endpoint]] = {}
         self._by_address: dict[tuple[str, bytes], Endpoint] = {}
-        self._turns: dict[tuple[str, str], int] = {}
+        self._turns: dict[tuple[str, str, int], int] = {}
 
     def __len__(self) -> int:
         return len(self._endpoints)
@@ -78,7 +80,8 @@ class Names:
                 sharing.remove(endpoint)
             if not sharing:
                 self._by_name.pop((network, name), None)
-                self._turns.pop((network, name), None)
+                for kind in _ADDRESS_KINDS:
+                    self._turns.pop((network, name, kind), None)
         for address in endpoint.addresses:
             if self._by_address.get((network, address)) is endpoint:
                 del self._by_address[network, address]
@@ -97,7 +100,7 @@ class Names:
             return None
         if query.kind == dns.PTR and (address := dns.reversed_address(query.name)) is not None:
             return self._reverse(asker, address)
-        known = self._lookup(asker, query.name)
+        known = self._lookup(asker, query.name, query.kind)
         return None if known is None else (dns.NOERROR, _records(known, query.kind))
 
     def has_way_out(self, asker: Asker) -> bool:
@@ -105,7 +108,7 @@ class Names:
         networks = (self._addresses.networks.get(identifier) for identifier in asker.networks)
         return any(network is not None and not network.internal for network in networks)
 
-    def _lookup(self, asker: Asker, name: str) -> list[bytes] | None:
+    def _lookup(self, asker: Asker, name: str, kind: int) -> list[bytes] | None:
         if (given := asker.host_names.get(name)) is not None:
             return [given]
         if (container := asker.links.get(name)) is not None:
@@ -114,12 +117,14 @@ class Names:
                     return endpoint.addresses
         for network in asker.networks:
             if sharing := self._by_name.get((network, name)):
-                return self._in_turn(network, name, sharing)
+                return self._in_turn((network, name, kind), sharing)
         return None
 
-    def _in_turn(self, network: str, name: str, sharing: list[Endpoint]) -> list[bytes]:
-        turn = self._turns.get((network, name), 0) % len(sharing)
-        self._turns[network, name] = turn + 1
+    def _in_turn(self, asked: tuple[str, str, int], sharing: list[Endpoint]) -> list[bytes]:
+        """Questions for IPv4 and IPv6 mostly come in pairs: each kind has turns of its own."""
+        turn = self._turns.get(asked, 0) % len(sharing)
+        if asked[2] in _ADDRESS_KINDS:
+            self._turns[asked] = turn + 1
         return [address for endpoint in sharing[turn:] + sharing[:turn] for address in endpoint.addresses]
 
     def _reverse(self, asker: Asker, address: bytes) -> tuple[int, list[tuple[int, bytes]]] | None:

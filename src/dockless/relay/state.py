@@ -132,10 +132,10 @@ class State:
         del self._addresses.networks[key]
 
     def _set_endpoint(self, key: str, value: Value, _: list[int]) -> Value:
-        """{"network": id, "container": id, "addresses": ["172.18.0.2"], "names": ["web"], "default_route": true}"""
-        found = Endpoint(value["network"], value["container"], value["addresses"], value["names"])
-        network = self._addresses.networks.get(found.network)
-        found.answers_outside = bool(value.get("default_route")) and network is not None and not network.internal
+        """{"network": id, "container": id, "addresses": ["172.18.0.2"], "names": ["web"], "default_routes": [4]}"""
+        network = self._addresses.networks.get(value["network"])
+        routes = value.get("default_routes", ()) if network is not None and not network.internal else ()
+        found = Endpoint(value["network"], value["container"], value["addresses"], value["names"], routes)
         self._names.set(found)
         return {}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-from dockless.relay.addresses import OUTSIDE, Addresses, family_of, pack
+from dockless.relay.addresses import OUTSIDE, Addresses, family_of, pack, unpack
 from dockless.relay.names import Names
 from dockless.relay.sockets import Sockets, be_transparent
 
@@ -35,12 +35,11 @@ class Visitors:
         """
         if self._may_be_seen(client):
             endpoint = self._names.at(pack(target[0]))
-            if endpoint is not None and endpoint.answers_outside:
-                family = family_of(client)
+            size, version = (16, 6) if ":" in client else (4, 4)
+            if endpoint is not None and version in endpoint.default_routes:
                 for address in endpoint.addresses:
-                    text = socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
-                    if family_of(text) == family:
-                        yield (text, target[1]), client
+                    if len(address) == size:
+                        yield (unpack(address), target[1]), client
         yield target, ""
 
     def socket(self, kind: int, target: TargetAddress, source: str) -> socket.socket:
