@@ -124,6 +124,7 @@ TOP: dict[str, Entry] = {
     "commit": CONTAINER["commit"],
     "context": Entry("docker.serving:context", "Set up a docker context named dockless"),
     "diff": CONTAINER["diff"],
+    "explain": Entry("explain:explain", "Say what this stack's files do"),
     "export": CONTAINER["export"],
     "history": IMAGE["history"],
     "images": Entry("docker.images:images", "List images"),

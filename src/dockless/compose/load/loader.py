@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from dockless.compose import model
-from dockless.compose.errors import ComposeError
+from dockless.compose.errors import ComposeError, Problem, gathered
 from dockless.compose.load import consistency, documents, normalize, typed
 from dockless.compose.load.environment import resolve_environment, resolve_listed
 from dockless.compose.load.interpolation import Interpolation, mentioned
@@ -36,6 +36,28 @@ def load_variables(options: LoadOptions) -> dict[str, Variable]:
         for document in file.documents:
             found.update(mentioned(document))
     return found
+
+
+class Traced(msgspec.Struct, frozen=True):
+    """A load with where all of it comes from.
+
+    `tree` is canonical and merged, and its places say where each effective entry stands; `written` is the project
+    before `env_file`s are read, `project` after. `missing` are the faults that kept the env files from being read:
+    `project` is then as written. `documents` are the files' own, as read: nothing is interpolated or merged in them.
+    """
+
+    project: model.Project
+    written: model.Project
+    tree: dict[str, Any]
+    documents: tuple[tuple[str, Any], ...]
+    env_files: tuple[str, ...]
+    missing: tuple[Problem, ...]
+    files: Files
+
+
+def trace(options: LoadOptions) -> Traced:
+    """The project as `load` gives it, with where all of it comes from. Raises ComposeError."""
+    return _Load(options).traced()
 
 
 class _Load:
@@ -97,6 +119,20 @@ class _Load:
         if not self.options.all_resources:
             project = without_unused(project)
         return msgspec.structs.replace(project, warnings=tuple(self.warnings))
+
+    def traced(self) -> Traced:
+        paths = [path for path in self.sources.files if path != "-"]
+        documents_ = tuple((path, each) for path in paths for each in documents.parse(path, self.context).documents)
+        tree = self.tree()
+        written = with_profiles(self._typed(tree), self.sources.profiles)
+        consistency.check(written, tree, self.files)
+        written = select(enable(written, self.options.services), self.options.services)
+        missing: list[Problem] = []
+        project = written
+        with gathered(missing):
+            project = resolve_environment(resolve_listed(written, self.files, self._warn), self.files, self._warn)
+        project = msgspec.structs.replace(project, warnings=tuple(self.warnings))
+        return Traced(project, written, tree, documents_, self.sources.env_files, tuple(missing), self.files)
 
     def _typed(self, tree: dict[str, Any]) -> model.Project:
         read = _Reading(tree, self.files)

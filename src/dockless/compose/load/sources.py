@@ -28,6 +28,7 @@ class Sources:
     working_dir: str
     environment: dict[str, str]
     profiles: tuple[str, ...]
+    env_files: tuple[str, ...] = ()
 
 
 def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sources:
@@ -45,7 +46,8 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
         first = next((path for path in named if path != "-"), None)
         return os.path.normpath(os.path.dirname(first) if first else cwd)
 
-    add_env_files(environment, _env_files(options, cwd, home()), files, warn)
+    env_files = _env_files(options, cwd, home())
+    add_env_files(environment, env_files, files, warn)
     if not named and (listed := environment.get("COMPOSE_FILE")):
         separator = environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
         named = tuple(path if path == "-" else os.path.join(cwd, path) for path in listed.split(separator))
@@ -56,12 +58,17 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
             "no configuration file provided: not found: a compose.yaml is looked for here and in the folders above"
         )
     # The files may have moved the project's folder, and with it the default .env.
-    add_env_files(environment, _env_files(options, cwd, home()), files, warn)
+    env_files = _env_files(options, cwd, home())
+    add_env_files(environment, env_files, files, warn)
     profiles = options.profiles or tuple(
         name for name in (part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",")) if name
     )
     return Sources(
-        tuple(path if path == "-" else os.path.normpath(path) for path in named), home(), environment, profiles
+        tuple(path if path == "-" else os.path.normpath(path) for path in named),
+        home(),
+        environment,
+        profiles,
+        tuple(env_files),
     )
 
 

@@ -58,6 +58,10 @@ class Files:
     def add(self, name: str, text: bytes) -> None:
         self._texts[name] = text
 
+    def text(self, name: str) -> bytes:
+        """The text of a file that this load has read; empty for another."""
+        return self._texts.get(name, b"")
+
     def problem(self, message: str, mark: Mark | None, hint: str = "") -> Problem:
         """A problem at that place; the file is named as absolute as it was opened."""
         if mark is None:
