@@ -124,6 +124,7 @@ TOP: dict[str, Entry] = {
     "commit": CONTAINER["commit"],
     "context": Entry("docker.serving:context", "Set up a docker context named dockless"),
     "diff": CONTAINER["diff"],
+    "doctor": Entry("doctor:doctor", "Say what is wrong with a Dockerfile or a compose file, and mend it"),
     "explain": Entry("explain:explain", "Say what this stack's files do"),
     "export": CONTAINER["export"],
     "history": IMAGE["history"],

@@ -31,6 +31,7 @@ class Context:
     working_dir: str
     home: str
     standard_input: Callable[[], str]
+    texts: Mapping[str, bytes]
     interpolate: bool
     resolve_paths: bool
 
@@ -49,7 +50,10 @@ class Parsed:
 
 def parse(path: str, context: Context) -> Parsed:
     """Raises ComposeError if the file cannot be read or is no YAML."""
-    return Parsed(path, tuple(read(read_file(path, context.standard_input), path, context.files)))
+    text = context.texts.get(path)
+    if text is None:
+        text = read_file(path, context.standard_input)
+    return Parsed(path, tuple(read(text, path, context.files)))
 
 
 def load(parsed: list[Parsed], context: Context, included: tuple[str, ...] = ()) -> dict[str, Any]:

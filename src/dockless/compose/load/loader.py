@@ -76,6 +76,7 @@ class _Load:
             working_dir=self.sources.working_dir,
             home=home_of(environment),
             standard_input=options.standard_input,
+            texts=options.texts,
             interpolate=options.interpolate,
             resolve_paths=options.resolve_paths,
         )

@@ -40,3 +40,5 @@ class LoadOptions:
     """Reads `env_file` into `environment`; False leaves both as written (`config --no-env-resolution`, `--hash`)."""
     consistency: bool = True
     standard_input: Callable[[], str] = read_standard_input
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    """What stands for the content of compose files (by absolute path): changes that have not been written yet."""

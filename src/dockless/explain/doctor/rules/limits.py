@@ -1,0 +1,126 @@
+"""What may grow without end: logs, memory."""
+
+from collections.abc import Iterator
+
+from dockless.explain.doctor import yaml_text
+from dockless.explain.doctor.composed import Composed, Part
+from dockless.explain.doctor.findings import Edit, Hit
+from dockless.explain.doctor.known import CACHES, database
+from dockless.explain.doctor.table import Table
+
+rules = Table("compose")
+
+
+@rules.rule(
+    "CF040",
+    "info",
+    "Logs without end",
+    costs="The disk fills up, and then nothing on the machine works, the database first.",
+    wrong="""
+services:
+  web:
+    image: example/web:1
+    restart: always
+""",
+    right="""
+services:
+  web:
+    image: example/web:1
+    restart: always
+    logging:
+      driver: json-file
+      options:
+        max-size: 10m
+        max-file: '3'
+""",
+)
+def unbounded_logs(composed: Composed) -> Iterator[Hit]:
+    """Docker's default log driver keeps everything that a container ever wrote, until it is removed. It matters for
+    services that are meant to run on, that is, those with `restart`; the others are not meant."""
+    for part in composed.parts:
+        logging = part.service.logging
+        if part.service.restart not in ("always", "unless-stopped"):
+            continue
+        if logging is not None and (logging.driver not in ("", "json-file") or "max-size" in logging.options):
+            continue
+        edits: tuple[Edit, ...] = ()
+        if logging is None and part.spot is not None:
+            pad = " " * yaml_text.step(part.spot.text)
+            lines = (
+                "logging:",
+                f"{pad}driver: json-file",
+                f"{pad}options:",
+                f"{pad * 2}max-size: 10m",
+                f'{pad * 2}max-file: "3"',
+            )
+            edits = part.added(*lines)
+        yield part.hit(
+            "nothing limits the log of this service, which is always started again",
+            "set `logging.options.max-size` and `max-file`",
+            at=part.find("logging"),
+            edits=edits,
+        )
+
+
+def _limited(part: Part) -> bool:
+    deploy = part.service.deploy
+    limits = deploy.resources.limits if deploy is not None else None
+    return bool(part.service.mem_limit or (limits is not None and limits.memory))
+
+
+@rules.rule(
+    "CF041",
+    "info",
+    "No memory limit beside a database",
+    costs="When the program takes all memory, the kernel ends the process that has most: the database.",
+    wrong="""
+services:
+  web:
+    image: example/web:1
+  db:
+    image: postgres:17.10
+    env_file: db.env
+    volumes: ['data:/var/lib/postgresql/data']
+volumes:
+  data:
+""",
+    right="""
+services:
+  web:
+    image: example/web:1
+    mem_limit: 512m
+  db:
+    image: postgres:17.10
+    env_file: db.env
+    volumes: ['data:/var/lib/postgresql/data']
+volumes:
+  data:
+""",
+)
+def no_memory_limit(composed: Composed) -> Iterator[Hit]:
+    """A limit keeps a leak in one service from costing another. How much a service needs only you know: look at
+    `stats` under load. The change that is offered (1 GB) may be too little, so it is not made without
+    `--unsafe`."""
+    parts = [part for part in composed.parts if not part.service.profiles]
+    bases = [(part, database(part.base)) for part in parts]
+    kept = [part.name for part, found in bases if found is not None and found.kind not in CACHES]
+    for part, found in bases:
+        if (
+            kept
+            and found is None
+            and not _limited(part)
+            and part.service.provider is None
+            and not _ends(composed, part)
+        ):
+            yield part.hit(
+                f"nothing limits the memory of {part.name}, which shares the machine with {kept[0]}",
+                "set `mem_limit`",
+                edits=part.added("mem_limit: 1g"),
+                safe=False,
+            )
+
+
+def _ends(composed: Composed, part: Part) -> bool:
+    """Whether others wait for its end: a job, not a service."""
+    waits = (other.service.depends_on.get(part.name) for other in composed.parts)
+    return any(found is not None and found.condition == "service_completed_successfully" for found in waits)
