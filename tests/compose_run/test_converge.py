@@ -189,8 +189,9 @@ def test_the_conditions_of_the_specification_are_waited_for(tmp_path: Path) -> N
     assert {"await:p-db-1:healthy", "await:p-job-1:completed"} <= after(plan_of(project), "start:p-web-1")
 
 
-def test_published_ports_are_waited_for_only_where_containers_are_started(tmp_path: Path) -> None:
-    project = project_of(tmp_path, "services: {a: {image: b, ports: ['80:80']}, c: {image: b}}")
+@pytest.mark.parametrize("health", ["", ", healthcheck: {test: 'true'}"])
+def test_published_ports_are_waited_for_only_where_containers_are_started(tmp_path: Path, health: str) -> None:
+    project = project_of(tmp_path, f"services: {{a: {{image: b, ports: ['80:80']{health}}}, c: {{image: b}}}}")
     options = UpOptions(wait_for_published=True)
     plan = plan_of(project, options=options)
     waits = [step.action for step in plan if isinstance(step.action, AwaitCondition)]

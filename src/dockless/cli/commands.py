@@ -131,6 +131,7 @@ TOP: dict[str, Entry] = {
     "images": Entry("docker.images:images", "List images"),
     "import": IMAGE["import"],
     "info": SYSTEM["info"],
+    "init": Entry("init:init", "Write the stack for the application in this folder"),
     "inspect": Entry("docker.inspect:any_object", "Return low-level information on objects"),
     "load": IMAGE["load"],
     "login": Entry("docker.login:login", "Authenticate to a registry"),

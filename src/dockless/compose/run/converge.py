@@ -31,7 +31,7 @@ from dockless.compose.run.plan import (
     StopContainer,
     UnpauseContainer,
 )
-from dockless.compose.run.readiness import ImageFacts, condition_of, listens
+from dockless.compose.run.readiness import ImageFacts, condition_of, shows_ports
 
 
 class UpOptions(Struct, frozen=True):
@@ -456,9 +456,10 @@ class _Convergence:
         return steps
 
     def _serves(self, service: Service) -> bool:
-        """Whether somebody outside expects an answer on a published port as soon as `up -d` has ended."""
+        """Whether somebody outside expects an answer on a published port as soon as `up -d` has ended. A health check
+        is no answer to that: its first result may be long in coming."""
         published = any((port.protocol or "tcp") == "tcp" for port in service.ports)
-        return published and listens(service, self._images.get(service.name))
+        return published and shows_ports(service, self._images.get(service.name))
 
     def _containers_of(self, service: str) -> list[str]:
         return [name for name, _ in self._running[service]] + [

@@ -43,9 +43,12 @@ def listens(service: Service, image: ImageFacts | None) -> bool:
         return False
     if check is None and image is not None and image.healthcheck:
         return False
-    if service.network_mode not in ("", "bridge"):
-        return False
-    return bool(image and image.ports) or has_tcp_ports(service)
+    return shows_ports(service, image)
+
+
+def shows_ports(service: Service, image: ImageFacts | None) -> bool:
+    """Whether the service has TCP ports, and a network of its own in which the engine sees who listens on them."""
+    return service.network_mode in ("", "bridge") and (bool(image and image.ports) or has_tcp_ports(service))
 
 
 def await_dependencies(
