@@ -41,8 +41,12 @@ def made(folder: Path, files: dict[str, str]) -> Path:
 
 
 def init(folder: Path, *arguments: str, status: int = 0) -> str:
+    return command(folder, "init", *arguments, status=status)
+
+
+def command(folder: Path, *arguments: str, status: int = 0) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "dockless.cli", "init", *arguments],
+        [sys.executable, "-m", "dockless.cli", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -125,6 +129,7 @@ def test_what_is_written_loads_and_parses(tmp_path: Path, kind: str, database: s
     # The image runs as an unprivileged user, and holds no secret.
     assert "USER " in (tmp_path / "Dockerfile").read_text()
     assert ".env" in (tmp_path / ".dockerignore").read_text().splitlines()
+    assert "Nothing to say" in command(tmp_path, "doctor", "--fail-on", "info")
 
 
 def test_variables_are_found_in_the_source(tmp_path: Path) -> None:
@@ -173,6 +178,7 @@ def test_the_classic_layout_is_two_services_and_a_mounted_source(tmp_path: Path)
     web = project.services["web"]
     assert [(mount.source, mount.target) for mount in web.volumes] == [(str(tmp_path), "/web")]
     assert web.working_dir == "/web" and web.depends_on["postgres"].condition == "service_healthy"
+    assert "Nothing to say" in command(tmp_path, "doctor", "--fail-on", "info")
 
 
 def test_nothing_that_is_there_is_replaced_unasked(tmp_path: Path) -> None:
