@@ -5,6 +5,7 @@ a virtual environment in that folder.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,8 +81,9 @@ class Docker:
         environ = clean_environment(
             PATH=f"{self._peers}/usr/sbin:{self._peers}/usr/bin:{os.environ['PATH']}",
             LD_LIBRARY_PATH=f"{self._peers}/usr/lib/{_triplet()}:{self._peers}/lib/{_triplet()}",
-            XTABLES_LIBDIR=f"{self._peers}/usr/lib/{_triplet()}/xtables",
         )
+        if _own_iptables(self._peers):
+            environ["XTABLES_LIBDIR"] = f"{self._peers}/usr/lib/{_triplet()}/xtables"
         command = [f"{self._peers}/usr/sbin/dockerd", "-H", address, "--cgroup-parent", f"/{_CGROUP}"]
         command += ["--data-root", f"{self._work}/data", "--exec-root", f"{self._work}/exec"]
         command += ["--pidfile", f"{self._work}/pid"]
@@ -121,12 +123,13 @@ def install(peers: Path) -> None:
     """Puts the peers into the folder, where they are not there yet. Raises `CalledProcessError`."""
     peers.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as downloads:
-        if not (peers / "usr/sbin/dockerd").exists() or not (peers / "usr/sbin/xtables-nft-multi").exists():
+        iptables = shutil.which("iptables") or _own_iptables(peers)
+        if not (peers / "usr/sbin/dockerd").exists() or not iptables:
             packages = _missing() or list(_PACKAGES)
             _call(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *packages], downloads)
             for package in Path(downloads).glob("*.deb"):
                 _call(["dpkg", "-x", str(package), str(peers)], downloads)
-    for name in ("iptables", "ip6tables"):
+    for name in ("iptables", "ip6tables") if _own_iptables(peers) else ():
         link = peers / "usr/sbin" / name
         if not link.is_symlink():
             link.symlink_to("xtables-nft-multi")
@@ -177,6 +180,11 @@ def hand_over(root: Path, docker: Side, names: Sequence[str], work: Path) -> Non
 def _compose(peers: Path) -> Path:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return peers / "compose/lib" / version / "site-packages/compose/docker-compose"
+
+
+def _own_iptables(peers: Path) -> bool:
+    """Whether the folder has one: not where the machine has it installed."""
+    return (peers / "usr/sbin/xtables-nft-multi").exists()
 
 
 def _missing() -> list[str]:

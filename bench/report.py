@@ -11,22 +11,34 @@ from typing import Any
 
 from measure import Samples
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _SIDES = ("dockless", "docker")
-_HEAD = ("what", "dockless", "Docker Compose", "ratio", "budget", "met")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`budget` in the samples' unit; `shown` writes one number of it."""
+    """`budget` in the samples' unit; `shown` writes one number of it; `more` of it is better, not less."""
 
     key: str
     what: str
     shown: Callable[[float], str]
     budget: float | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`mark` is how its place in the page is called."""
+
+    mark: str
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 def _seconds(value: float) -> str:
+    if value < 0.00095:
+        return f"{value * 1e6:.0f} µs"
+    if value < 0.0095:
+        return f"{value * 1000:.1f} ms"
     return f"{value:.2f} s" if value >= 0.995 else f"{value * 1000:.0f} ms"
 
 
@@ -34,7 +46,15 @@ def _mebibytes(value: float) -> str:
     return f"{value:.0f} MiB"
 
 
-ROWS = (
+def _gigabits(value: float) -> str:
+    return f"{value:.1f} Gbit/s"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+_COMPOSE_ROWS = (
     Row("first", "example stack, first `up` on a fresh volume serves", str, 1.0),
     Row("first seconds", "… and until its first HTTP 200", _seconds),
     Row("warm", "example stack, warm `up -d` → first HTTP 200", _seconds, 0.85),
@@ -43,21 +63,38 @@ ROWS = (
     Row("again", "`up -d` again, nothing to do", _seconds, 0.1),
     Row("down", "`down`, those {count}", _seconds, 0.25),
     Row("run", "one container, start to exit, engine warm (`run --rm`)", _seconds, 0.06),
-    Row("docker run", "… by the real `docker run --rm` on each engine", _seconds),
     Row("memory", "all processes but the containers' own, {count} containers (PSS)", _mebibytes, 60.0),
     Row("rest", "at rest (PSS)", _mebibytes, 0.0),
 )
+_ENGINE_ROWS = (
+    Row("docker run", "`docker run --rm busybox true`, the real client", _seconds),
+    Row("crowd", "100 containers created and started, 16 at a time", _seconds),
+    Row("disperse", "… killed and removed", _seconds),
+    Row("crowd memory", "… memory with them, but for their own (PSS)", _mebibytes),
+    Row("attach", "attach until it is answered", _seconds),
+    Row("echo", "… a line typed until its echo", _seconds),
+    Row("exec", "exec of `true`, start to end", _seconds),
+    Row("log", "a container that writes 1 GB of lines, start to end", _seconds),
+    Row("bulk here", "published port, from the host's loopback: bulk", _gigabits, more=True),
+    Row("connections here", "… connections per second", _count, more=True),
+    Row("round trip here", "… a byte there and back", _seconds),
+    Row("bulk there", "published port, from another machine: bulk", _gigabits, more=True),
+    Row("connections there", "… connections per second", _count, more=True),
+    Row("round trip there", "… a byte there and back", _seconds),
+)
+COMPOSE = Table("measured", ("what", "dockless", "Docker Compose", "ratio", "budget", "met"), _COMPOSE_ROWS)
+ENGINE = Table("engines", ("what", "dockless", "dockerd", "ratio"), _ENGINE_ROWS)
 
 
-def table(samples: Samples, count: int) -> list[tuple[str, ...]]:
-    """Median (least–most) of each row, and how many times dockless is better."""
-    lines: list[tuple[str, ...]] = [_HEAD]
-    for row in ROWS:
+def table(which: Table, samples: Samples, count: int) -> list[tuple[str, ...]]:
+    """Median (least–most) of each row, and how many times dockless is better. The head alone where nothing is known."""
+    lines: list[tuple[str, ...]] = [which.head]
+    for row in which.rows:
         values = samples.values.get(row.key)
         if not values:
             continue
-        cells = [_cell(row, values.get(side, [])) for side in _SIDES]
-        lines.append((row.what.format(count=count), *cells, _ratio(row, values), *_budget(row, values)))
+        cells = (row.what.format(count=count), *(_cell(row, values.get(side, [])) for side in _SIDES))
+        lines.append((*cells, _ratio(row, values), *_budget(row, values))[: len(which.head)])
     return lines
 
 
@@ -75,6 +112,8 @@ def _ratio(row: Row, values: dict[str, list[float]]) -> str:
     if row.key == "first" or not all(values.get(side) for side in _SIDES):
         return ""
     ours, theirs = (statistics.median(values[side]) for side in _SIDES)
+    if row.more:
+        ours, theirs = theirs, ours
     return f"{theirs / ours:.1f} ×" if ours else "∞"
 
 
@@ -108,12 +147,10 @@ def machine() -> dict[str, str]:
     }
 
 
-def print_table(lines: list[tuple[str, ...]], details: list[str]) -> None:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+def print_table(lines: list[tuple[str, ...]]) -> None:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for detail in details:
-        print(detail)
 
 
 def as_json(samples: Samples, facts: dict[str, Any]) -> str:
@@ -122,16 +159,17 @@ def as_json(samples: Samples, facts: dict[str, Any]) -> str:
     )
 
 
-def write(page: Path, lines: list[tuple[str, ...]], details: list[str]) -> None:
+def write(page: Path, mark: str, lines: list[tuple[str, ...]], details: list[str]) -> None:
     """Rewrites what stands between the two marks. Raises `ValueError` where they are not there."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    before, begin, rest = page.read_text().partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"{page}: no {BEGIN} … {END}")
+        raise ValueError(f"{page}: no {first} … {last}")
     rows = ["| " + " | ".join(line) + " |" for line in lines]
-    rows.insert(1, "| " + " | ".join("---" for _ in _HEAD) + " |")
+    rows.insert(1, "| " + " | ".join("---" for _ in lines[0]) + " |")
     text = "\n".join([*rows, "", *(f"- {detail}" for detail in details)])
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    page.write_text(f"{before}{first}\n{text}\n{last}{after}")
 
 
 def details(samples: Samples, facts: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import engines
 import measure
 import report
 from lane import Lane
@@ -23,7 +24,7 @@ from peers import COMPOSE_VERSION, REPOSITORY, Docker, Side, dockless, hand_over
 from stacks import EXAMPLE_IMAGES, TINY_IMAGE, example, many
 
 PAGE = REPOSITORY / "docs" / "performance.md"
-BLOCKS = ("stack", "many", "one", "rest")
+BLOCKS = ("stack", "many", "one", "rest", "cli", "crowd", "attach", "port", "log")
 
 
 def main() -> int:
@@ -40,16 +41,19 @@ def main() -> int:
             work = Path(tempfile.mkdtemp(prefix="dockless-bench-", dir="/var/tmp"))
             cleaning.callback(shutil.rmtree, work)
         samples, facts = _measured(options, work)
-    lines = report.table(samples, options.services)
     details = report.details(samples, facts)
     if options.json:
         print(report.as_json(samples, facts))
-    else:
-        report.print_table(lines, details)
-        for note in samples.notes if options.verbose else ():
-            print(note)
-    if options.write:
-        report.write(PAGE, lines, details)
+    for which in (report.COMPOSE, report.ENGINE):
+        lines = report.table(which, samples, options.services)
+        if len(lines) == 1:
+            continue
+        if not options.json:
+            report.print_table(lines)
+        if options.write:
+            report.write(PAGE, which.mark, lines, details if which is report.COMPOSE else details[:3])
+    for note in (*details, *(samples.notes if options.verbose else ())) if not options.json else ():
+        print(note)
     return 0
 
 
@@ -79,8 +83,19 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             ("one", options.rounds, measure.one_container),
             ("rest", options.rest_rounds, measure.at_rest(tiny)),
         ]
+        sockets = {side.name: _socket(side) for side in sides}
+
+        def socket(side: Side) -> Path:
+            return sockets[side.name]
+
         if not options.alone:
-            blocks.insert(3, ("one", options.rounds, measure.one_by_docker_cli(sides[1], _socket(sides[0]))))
+            blocks.append(("cli", options.rounds, measure.one_by_docker_cli(sides[1], socket(sides[0]))))
+        blocks += [
+            ("crowd", options.engine_rounds, engines.crowd(socket)),
+            ("attach", options.engine_rounds, engines.attach(socket)),
+            ("port", options.engine_rounds, engines.published_port),
+            ("log", options.log_rounds, engines.log(socket)),
+        ]
         for name, rounds, block in blocks:
             if name in options.only:
                 for progress in by_turns(sides, rounds, block, samples):
@@ -96,6 +111,8 @@ def _versions(docker: Side) -> str:
 
 
 def _socket(side: Side) -> Path:
+    if "DOCKER_HOST" in side.environ:
+        return Path(side.environ["DOCKER_HOST"].removeprefix("unix://"))
     from dockless.places import Places
 
     return Places.of(side.environ, os.geteuid()).engine_socket
@@ -110,6 +127,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stack-rounds", type=int, default=5, metavar="N", help="first ups of the example stack")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of each other measurement")
     parser.add_argument("--rest-rounds", type=int, default=3, metavar="N", help="rounds at rest, 10 s each")
+    parser.add_argument(
+        "--engine-rounds", type=int, default=3, metavar="N", help="rounds of the engines' own measurements"
+    )
+    parser.add_argument("--log-rounds", type=int, default=2, metavar="N", help="rounds of writing 1 GB")
     parser.add_argument("--services", type=int, default=30, metavar="N", help="services of the synthetic stack")
     parser.add_argument("--only", nargs="+", choices=BLOCKS, default=BLOCKS, help="these blocks alone")
     parser.add_argument("--alone", action="store_true", help="without the peer")
