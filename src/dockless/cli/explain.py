@@ -1,4 +1,4 @@
-"""`explain`: what a stack's files do, for people and for programs."""
+"""`explain`: what a stack's files do, for people and for programs, and the same stack in other tools' words."""
 
 import os
 import shutil
@@ -24,6 +24,8 @@ Examples:
   dockless explain Dockerfile               one file, also where there is no compose file
   dockless explain healthcheck              a key, also one that is not used here
   dockless explain --format html -o stack.html    a page with the stack drawn
+  dockless explain --as docker              the docker commands that do the same
+  dockless explain --as systemd -o units/   systemd units that do the same
 """
 
 
@@ -36,8 +38,15 @@ Examples:
     help="What to write (default: text for the terminal)",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json")
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(["docker", "systemd"]),
+    default=None,
+    help="Print what does the same without Compose",
+)
 @click.option("--values", is_flag=True, help="Show secret values too, such as passwords from .env")
-@click.option("-o", "--output", default="", metavar="FILE", help="Write to a file")
+@click.option("-o", "--output", default="", metavar="FILE", help="Write to a file (--as systemd: into a folder)")
 @click.argument("names", nargs=-1, metavar="[FILE|SERVICE|KEY]...")
 @pass_session
 def explain(
@@ -45,6 +54,7 @@ def explain(
     names: tuple[str, ...],
     format_: str,
     as_json: bool,
+    as_: str | None,
     values: bool,
     output: str,
 ) -> None:
@@ -54,6 +64,11 @@ def explain(
     when, what is cached, who reaches whom, what survives and what is read from the host. Nothing is started, built or
     pulled, and no engine is asked. Values that look like secrets are hidden.
     """
+    if as_ is not None:
+        if names or format_ != "text" or as_json:
+            raise Failure("--as prints the whole stack: it takes no --format and no FILE, SERVICE or KEY")
+        _export(session, as_, output)
+        return
     stack, names = _stack(session, names, reveal=values)
     story = _story(stack, names)
     _write(_rendered(stack, story, "json" if as_json else format_, output, session.ansi), output)
@@ -117,10 +132,11 @@ def _dockerfile(name: str, here: str) -> "Stack":
 
 
 def _story(stack: "Stack", names: tuple[str, ...]) -> "Story":
+    from dockless.explain.story.by_hand import by_hand
     from dockless.explain.story.telling import Unknown, part, tell_stack
 
     if not names:
-        return tell_stack(stack)
+        return tell_stack(stack, by_hand=by_hand(stack))
     try:
         return part(tell_stack(stack), names)
     except Unknown as unknown:
@@ -159,3 +175,26 @@ def _write(text: str, output: str) -> None:
     except OSError as error:
         raise Failure(f"{output} cannot be written: {error.strerror}") from error
     note(f"written: {output}")
+
+
+def _export(session: Session, as_: str, output: str) -> None:
+    from dockless.compose.load.loader import trace
+    from dockless.explain.export import docker, systemd
+    from dockless.explain.story.stack import read_stack
+
+    stack = read_stack(trace(session.load_options()), folder=os.getcwd(), shell=session.environ, reveal=True)
+    if as_ == "docker":
+        _write(docker.script(stack), output)
+        return
+    units = systemd.units(stack)
+    if not output:
+        click.echo("\n".join(f"# {unit.name}\n{unit.text}" for unit in units), nl=False)
+        return
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for unit in units:
+            (folder / unit.name).write_text(unit.text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{output} cannot be written: {error.strerror}") from error
+    note(f"written: {len(units)} units into {output}")
