@@ -142,7 +142,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     for block in chapter.blocks:
         if isinstance(block, Table):
             heads = "".join(f"<th>{_text(header)}</th>" for header in block.headers)
-            rows = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in block.rows)
+            rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in block.rows)
             yield f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n'
         elif isinstance(block, Steps):
             steps = "".join(f"<li>{_text(step)}</li>" for step in block.steps)
@@ -152,3 +152,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
         elif isinstance(block, Code):
             yield f'<pre class="script">{escape(block.text)}</pre>\n'
     yield "</section>\n"
+
+
+def _cell(text: str) -> str:
+    return f'<td class="{text}">{text}</td>' if text in ("stays", "gone") else f"<td>{_text(text)}</td>"
