@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import docker_peer
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -66,46 +67,14 @@ def on_docker(dockerd: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dockerd of our own, in a network namespace of its own, with a busybox image."""
-    daemon = os.environ.get("DOCKLESS_TEST_DOCKERD") or shutil.which("dockerd")
     busybox = os.environ.get("DOCKLESS_TEST_BUSYBOX") or BUSYBOX
-    if os.geteuid() != 0 or daemon is None or busybox is None or not shutil.which("iptables"):
-        pytest.skip("needs root, dockerd, iptables and a static busybox")
+    if busybox is None:
+        pytest.skip("needs a static busybox")
     base = Path(tmp_path_factory.mktemp("dockerd"))
-    address = f"unix://{base}/docker.sock"
-    command = f"ip link set lo up 2>/dev/null || true; exec {daemon} --data-root {base}/data --exec-root {base}/exec"
-    command += f" -p {base}/pid -H {address} --userland-proxy=false --ip6tables=false"
-    with (base / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["unshare", "--net", "--mount", "sh", "-c", command], stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            _until_up(base / "docker.sock", process, base / "log")
-            _make_busybox(address, busybox, base)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(30)
+    with docker_peer.dockerd(base) as daemon:
+        _make_busybox(daemon.address, busybox, base)
+        yield daemon.address
     shutil.rmtree(base, ignore_errors=True)
-
-
-def _until_up(path: Path, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not _answers(path):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            pytest.skip(f"dockerd does not run here: {log.read_text()[-400:]}")
-        time.sleep(0.1)
-
-
-def _answers(path: Path) -> bool:
-    """The socket is there before the daemon behind it is."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(str(path))
-            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
-            return b"200 OK" in connection.recv(64)
-        except OSError:
-            return False
 
 
 def _make_busybox(address: str, busybox: str, base: Path) -> None:

@@ -10,7 +10,7 @@ from dockless.explain.doctor.findings import Finding, Report
 from dockless.explain.doctor.mending import Mended, mend
 
 TODAY = date(2026, 11, 25)
-COMPOSE = ("compose.yaml", "docker-compose.yml")
+COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yml")
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:

@@ -148,13 +148,14 @@ class Recipe(msgspec.Struct, frozen=True, dict=True):
             words = tuple(shell.Word(word, word, start, start) for word in run.command.words)
             return (shell.Command(words, "", ""),)
         content = self.text.content
+        end = start + len(content[start:end].rstrip())
         if run.heredocs:
             first = run.command.words[0].split("<<")[0].strip()
             if first and not _SCRIPTING.match(first):
                 end = content.index("\n", start) if "\n" in content[start:end] else end
             else:
                 start = content.index("\n", start) + 1
-                last = content.rstrip("\n").rfind("\n", start, end)
+                last = content.rfind("\n", start, end)
                 return shell.commands(content, start, max(start, last), escape="\\")
         found = shell.commands(content, start, end, escape=self.parsed.escape)
         if not found:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from dockless.dockerfile.model import Cmd, Copy, Entrypoint, Instruction, Run, User
+from dockless.dockerfile.model import Cmd, Copy, Entrypoint, From, Instruction, Run, User
 from dockless.explain.doctor.findings import Edit, Hit
 from dockless.explain.doctor.known import ROOT, ended, newest_minor, reference
 from dockless.explain.doctor.recipe import Recipe
@@ -67,7 +67,12 @@ def unpinned_base(recipe: Recipe) -> Iterator[Hit]:
     program is made for."""
     for instruction, image in _outside(recipe):
         name = reference(image)
-        if not name.digest and name.tag in ("", "latest"):
+        undecided = (
+            name.digest
+            or "distroless" in name.repository
+            or (isinstance(instruction, From) and "$" in instruction.base)
+        )
+        if not undecided and name.tag in ("", "latest"):
             yield recipe.hit(
                 instruction,
                 f"{image} is whatever is newest on the day of the build",
@@ -144,6 +149,12 @@ def runs_as_root(recipe: Recipe) -> Iterator[Hit]:
         return
     if recipe.users and all(recipe.users):
         return
+    entrypoint = recipe.last(Entrypoint)
+    script = entrypoint is not None and entrypoint.command.words[:1] and entrypoint.command.words[0].endswith(".sh")
+    if script and re.search(r"\b(?:user|group)add\b|\badd(?:user|group)\b", recipe.text.content):
+        return  # it makes a user, and its script may well step down to it
+    if base.repository == "scratch" and entrypoint is None and recipe.last(Cmd) is None:
+        return  # a base image: who builds on it decides
     edit = _user_added(recipe)
     yield recipe.hit(
         recipe.final.from_,

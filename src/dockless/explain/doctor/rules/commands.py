@@ -207,6 +207,8 @@ def npm_install(recipe: Recipe) -> Iterator[Hit]:
     if not any(name.rsplit("/", 1)[-1] == "package-lock.json" for name in recipe.folder.files):
         return
     for _, run, commands in recipe.runs:
+        if any(command.says("npm", "ci") for command in commands):
+            continue  # a script that decides by itself
         for command in commands:
             if command.name == "npm" and [w.text for w in command.operands] in (["install"], ["i"]):
                 if command.has("g", "--global"):

@@ -1,5 +1,6 @@
 """COPY and ADD, and what of the context they bring into the image."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -112,11 +113,13 @@ def secret_copied(recipe: Recipe) -> Iterator[Hit]:
             continue
         names = ", ".join(sorted(inside))
         by_name = source in inside
+        named_env = by_name and all(posixpath.basename(name).startswith(".env.") for name in inside)
         yield recipe.hit(
             copy,
             f"{names} {'is' if len(inside) == 1 else 'are'} copied into the image",
             "hand it over at run time (`env_file`, `secrets`)" if by_name else "name it in .dockerignore",
             edits=() if by_name else (ignored_too(recipe, sorted(inside)),),
+            severity="warning" if named_env else None,
         )
 
 
@@ -189,11 +192,10 @@ USER nobody
 def copied_too_early(recipe: Recipe) -> Iterator[Hit]:
     """A step is taken from the cache if nothing that it reads has changed. Copy the list of dependencies first,
     install, and copy the rest after."""
-    whole = {copy.position for copy in whole_copies(recipe)}
-    for stage in recipe.chain:
+    for stage in recipe.parsed.stages:
         copied = None
         for instruction in stage.instructions:
-            if instruction.position in whole:
+            if isinstance(instruction, (Copy, Add)) and _is_whole(instruction):
                 copied = copied or instruction
             elif isinstance(instruction, Run) and copied is not None:
                 commands = next(found for _, run, found in recipe.runs if run is instruction)
@@ -205,6 +207,11 @@ def copied_too_early(recipe: Recipe) -> Iterator[Hit]:
                         "copy the list of dependencies first, install, then copy the rest",
                     )
                     break
+
+
+def _is_whole(copy: Copy | Add) -> bool:
+    """Whether the instruction copies the whole context."""
+    return not (isinstance(copy, Copy) and copy.from_) and any(source in (".", "./", "/") for source in copy.sources)
 
 
 def _installs_dependencies(command: Command) -> bool:
