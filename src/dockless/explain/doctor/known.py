@@ -240,6 +240,11 @@ _DATABASES = {
     "bitnami/postgresql": Database("PostgreSQL", ("/bitnami/postgresql",), 5432, schemes=("postgres", "postgresql")),
     "bitnami/kafka": Database("Kafka", ("/bitnami/kafka",), 9092),
 }
+_EARLIER = {
+    "mongo": ((6,), '["CMD", "mongo", "--quiet", "--eval", "db.adminCommand(\'ping\').ok"]'),
+    "mariadb": ((11,), '["CMD", "mysqladmin", "ping", "-h", "127.0.0.1", "--silent"]'),
+}
+"""Releases before that version have another program to ask."""
 CACHES = frozenset({"Redis", "Valkey"})
 """Often used for what may be lost."""
 
@@ -248,6 +253,8 @@ def database(image: str) -> Database | None:
     """What is known of a database's image. PostgreSQL 18 moved its data a folder up."""
     name = reference(image)
     found = _DATABASES.get(name.repository)
+    if found is not None and name.version and (ready := _EARLIER.get(name.repository)) and name.version < ready[0]:
+        return msgspec.structs.replace(found, ready=ready[1])
     if found is _POSTGRES and name.repository == "postgres" and name.version >= (18,):
         return msgspec.structs.replace(found, data=("/var/lib/postgresql",))
     return found

@@ -16,10 +16,11 @@ rules = Table("dockerfile")
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tbz2?|txz|tzst|tar\.\w+)$", re.IGNORECASE)
 _REMOTE = re.compile(r"^(?:https?|git|ssh)://|^git@")
 SECRET_FILE = re.compile(
-    r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist|defaults?)[\w.-]+)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.pgpass|\.npmrc"
+    r"(?:^|/)(?:\.env(?:\.(?!example|sample|template|dist|defaults?)[\w.-]+)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|\.pgpass"
     r"|\.pypirc|\.htpasswd|\.git-credentials|credentials\.json|service[-_]account\.json|[\w.-]*\.(?:pem|key|p12|pfx|jks|keystore))$"
 )
 _PUBLIC = re.compile(r"(?:cert|chain|ca|public|pub|bundle)[\w.-]*\.pem$", re.IGNORECASE)
+_SAMPLE = re.compile(r"(?:^|/)(?:tests?|__tests__|fixtures?|testdata|examples?|samples?|docs?)/")
 STARTER = (".git", ".env", ".env.*", "!.env.example", "**/__pycache__", "**/*.pyc", "**/node_modules", ".venv")
 """What a new .dockerignore begins with; the paths that a build reads anyway stay."""
 
@@ -47,6 +48,8 @@ def ignored_too(recipe: Recipe, patterns: list[str]) -> Edit:
 def _harmless(recipe: Recipe, pattern: str) -> bool:
     """Whether no instruction names what the pattern would leave out, and no tool of the build reads it."""
     name = pattern.removeprefix("**/").removeprefix("!")
+    if name.startswith(".env"):
+        return "package.json" not in recipe.folder.files
     if name == ".git":
         tools = ("setup.py", "pyproject.toml", "package.json", "go.mod")
         return not re.search(r"\bgit\b|setuptools.scm", recipe.text.content) and not (
@@ -111,20 +114,21 @@ def secret_copied(recipe: Recipe) -> Iterator[Hit]:
         seen |= inside
         if not inside:
             continue
-        names = ", ".join(sorted(inside))
         by_name = source in inside
-        named_env = by_name and all(posixpath.basename(name).startswith(".env.") for name in inside)
+        # What a front end is built with is often in such a file, and meant for everybody.
+        settings = all(posixpath.basename(name).startswith(".env.") for name in inside)
         yield recipe.hit(
             copy,
-            f"{names} {'is' if len(inside) == 1 else 'are'} copied into the image",
+            f"{', '.join(sorted(inside))} {'is' if len(inside) == 1 else 'are'} copied into the image",
             "hand it over at run time (`env_file`, `secrets`)" if by_name else "name it in .dockerignore",
             edits=() if by_name else (ignored_too(recipe, sorted(inside)),),
-            severity="warning" if named_env else None,
+            safe="package.json" not in recipe.folder.files,
+            severity="warning" if settings else None,
         )
 
 
 def is_secret(name: str) -> bool:
-    return SECRET_FILE.search(name) is not None and not _PUBLIC.search(name)
+    return SECRET_FILE.search(name) is not None and not _PUBLIC.search(name) and not _SAMPLE.search(name)
 
 
 @rules.rule(

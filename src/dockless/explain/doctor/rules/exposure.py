@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from dockless.compose.load.short import ports as read_ports
-from dockless.compose.load.tree import Trouble
+from dockless.compose.load.tree import Map, Trouble
 from dockless.compose.model import Port
 from dockless.explain.doctor import yaml_text
 from dockless.explain.doctor.composed import Composed, Part, Spot
@@ -43,7 +43,7 @@ def _to_loopback(spot: Spot | None) -> Edit | None:
     if spot is None:
         return None
     if isinstance(spot.value, dict):
-        return None
+        return _host_ip(spot)
     span = yaml_text.scalar(spot.text, spot.mark)
     if span is None:
         return None
@@ -53,6 +53,16 @@ def _to_loopback(spot: Spot | None) -> Edit | None:
     if ":" not in bare or bare.startswith("["):
         return None
     return Edit(spot.text.path, *span, f"{quote}127.0.0.1:{bare}{quote}")
+
+
+def _host_ip(spot: Spot) -> Edit | None:
+    """`host_ip` in the long syntax."""
+    if isinstance(spot.value, Map) and "host_ip" in spot.value:
+        return yaml_text.rewritten(spot.text, spot.value.marks["host_ip"][1], "127.0.0.1")
+    at = spot.text.offset(spot.mark.line + 1, spot.mark.column + 1)
+    if spot.text.content[at] == "{":
+        return Edit(spot.text.path, at + 1, at + 1, "host_ip: 127.0.0.1, ")
+    return Edit(spot.text.path, at, at, f"host_ip: 127.0.0.1\n{' ' * spot.mark.column}")
 
 
 def _needed_elsewhere(composed: Composed, port: Port) -> bool:
@@ -152,6 +162,13 @@ def open_development(composed: Composed) -> Iterator[Hit]:
                 )
 
 
+def _overlap(one: str, other: str) -> bool:
+    """Whether two addresses of the host have one in common."""
+    if {one, other} == {"0.0.0.0", "::"}:
+        return False
+    return one == other or one in _EVERYWHERE or other in _EVERYWHERE
+
+
 def _numbers(port: Port) -> range:
     first, _, last = port.published.partition("-")
     return range(int(first), int(last or first) + 1) if first.isdigit() and (last or first).isdigit() else range(0)
@@ -191,9 +208,7 @@ def clash(composed: Composed) -> Iterator[Hit]:
             if len(numbers) != 1:
                 continue  # of a range a free one is taken
             for other, theirs in taken.get((numbers[0], port.protocol), []):
-                same_host = (
-                    port.host_ip == theirs.host_ip or port.host_ip in _EVERYWHERE or theirs.host_ip in _EVERYWHERE
-                )
+                same_host = _overlap(port.host_ip, theirs.host_ip)
                 together = (
                     not part.service.profiles
                     or not other.service.profiles

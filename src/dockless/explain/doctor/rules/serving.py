@@ -31,9 +31,15 @@ _LOOPBACK = (
     (re.compile(r"\buvicorn\b(?![^|;&]*--(?:host|uds|fd))"), "--host 0.0.0.0"),
     (re.compile(r"\bfastapi\s+dev\b(?![^|;&]*--host)"), "--host 0.0.0.0"),
     (re.compile(r"\bgunicorn\b(?![^|;&]*(?:-b|--bind|-c|--config)\b)"), "--bind 0.0.0.0:8000"),
-    (re.compile(r"(?:--host|--bind|-b|-h)[ =](?:127\.0\.0\.1|localhost)\b"), "0.0.0.0"),
+    (
+        re.compile(
+            r"\b(?:uvicorn|gunicorn|hypercorn|flask|fastapi|daphne|vite|http-server)\b[^|;&]*"
+            r"(?:--host|--bind|-b|-h)[ =](?:127\.0\.0\.1|localhost)\b"
+        ),
+        "0.0.0.0",
+    ),
 )
-_BY_ENVIRONMENT = frozenset({"FLASK_RUN_HOST", "UVICORN_HOST", "GUNICORN_CMD_ARGS", "HOST"})
+_BY_ENVIRONMENT = frozenset({"FLASK_RUN_HOST", "UVICORN_HOST", "GUNICORN_CMD_ARGS", "HOST", "PORT"})
 
 
 @rules.rule(
@@ -68,6 +74,8 @@ def loopback(composed: Composed) -> Iterator[Hit]:
         }
         if part.recipe is not None:
             given |= set(re.findall(r"FLASK_RUN_HOST|UVICORN_HOST|GUNICORN_CMD_ARGS", part.recipe.text.content))
+        if part.recipe is not None and ".flaskenv" in part.recipe.folder.files:
+            continue
         if given & _BY_ENVIRONMENT or any(entry.path in composed.missing for entry in part.service.env_file):
             continue
         for pattern, wanted in _LOOPBACK:
