@@ -16,7 +16,8 @@ from typing import Protocol
 import msgspec
 
 from dockless.build import handover
-from dockless.build.cache import BuildCache
+from dockless.build.cache import BuildCache, Record
+from dockless.build.cacheimages import cache_image, take_steps
 from dockless.build.cachemounts import CacheMounts
 from dockless.build.draft import Draft
 from dockless.build.errors import BuildCancelled, BuildError
@@ -103,11 +104,19 @@ class Builder:
         plan = self.plan(dockerfile, options)
         progress(Planned(plan.vertices))
         with self._layers.use():
-            draft = self._carry_out(context, dockerfile, plan, options, progress, cancellation, resolve_base)
+            draft, records = self._carry_out(context, dockerfile, plan, options, progress, cancellation, resolve_base)
             image = self._images.create(draft.image_config(options.labels), names=options.tags)
+            for wanted in options.cache_to:
+                name = wanted.removeprefix("max:")
+                chosen = [one for one in records if name != wanted or one.diff_id in draft.diff_ids]
+                self._images.create(cache_image(chosen), names=[name])
         tags = tuple(Reference.parse(tag).familiar for tag in options.tags)
         progress(Built(image.id, tags))
         return image
+
+    def take_cache(self, image: Image) -> int:
+        """Makes the steps known that a cache image holds; how many were new. Raises `ValueError` where it is none."""
+        return take_steps(image.config, self.cache, self._layers)
 
     def plan(self, dockerfile: Dockerfile, options: BuildOptions) -> Plan:
         """What `build` would do, as a value. Raises `BuildError`."""
@@ -125,7 +134,7 @@ class Builder:
         progress: Callable[[BuildEvent], None],
         cancellation: Cancellation,
         resolve_base: BaseResolver | None,
-    ) -> Draft:
+    ) -> tuple[Draft, list[Record]]:
         folder = self._layers.scratch.folder("build")
         tools = Tools(
             layers=self._layers,
@@ -153,7 +162,7 @@ class Builder:
                 session.emit(Warned(warned.message, f"{dockerfile.name}:{warned.position.line}"))
             draft = session.run()
             _warn_unused(session, plan)
-            return draft
+            return draft, session.records
         finally:
             shutil.rmtree(folder)
             if tools.secrets.exists():

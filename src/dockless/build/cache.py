@@ -85,6 +85,11 @@ class BuildCache:
                 else:
                     self._busy[key] = (lock, waiting - 1)
 
+    def knows(self, key: str) -> bool:
+        """Whether there is a record, which does not count as a use."""
+        found = self._database.connection.execute("SELECT 1 FROM build_cache WHERE key = ?", (key,)).fetchone()
+        return found is not None
+
     def find(self, key: str) -> Record | None:
         """The record, marked as used now (its `uses` count this one)."""
         row = self._database.connection.execute("SELECT * FROM build_cache WHERE key = ?", (key,)).fetchone()

@@ -15,6 +15,8 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     environment of whoever asked for the build: proxies and the CA bundle for RUN come from it, nothing of it enters
     the image or a key. `secrets` by id; `ssh` by id are agent sockets; `contexts` are named contexts (a folder, or
     "docker-image://REF" as text). `epoch` is SOURCE_DATE_EPOCH in seconds.
+    `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME` those of the result, `max:NAME`
+    those of all stages.
     """
 
     dockerfile: str = "Dockerfile"
@@ -37,4 +39,5 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     contexts: Mapping[str, str | Path] = msgspec.field(default_factory=dict)
     environ: Mapping[str, str] = msgspec.field(default_factory=dict)
     epoch: int | None = None
+    cache_to: tuple[str, ...] = ()
     width: int = 0  # steps side by side; 0: as many as there are processors

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from dockless.build.cache import BuildCache
+from dockless.build.cache import BuildCache, Record
 from dockless.build.cachemounts import CacheMounts
 from dockless.build.draft import Draft, lower_directories
 from dockless.build.errors import BuildCancelled, BuildError
@@ -93,6 +93,16 @@ class Session:
         self._images: dict[tuple[str, str], Future[Image]] = {}
         self._threads: list[threading.Thread] = []
         self._first_error: BaseException | None = None
+        self._records: dict[str, Record] = {}
+
+    @property
+    def records(self) -> list[Record]:
+        """The steps of all stages, known or made, in the order in which they were reached."""
+        return list(self._records.values())
+
+    def note(self, record: Record) -> None:
+        with self._guard:
+            self._records[record.key] = record
 
     def run(self) -> Draft:
         """Starts every stage of the plan and gives the target's result. Raises the first error of any stage."""

@@ -195,6 +195,7 @@ class _StageRun:
                 record = None
             if record is None:
                 record = self.made(key, show(instruction), make)
+        self.session.note(record)
         self.draft.add_layer(record.diff_id, created_by, record.created)
         return record
 

@@ -56,7 +56,7 @@ class Client:
     def images(self) -> "Images":
         from dockless.client.images import Images
 
-        return Images(self.transport)
+        return Images(self.transport, ours=self.is_ours)
 
     @cached_property
     def networks(self) -> "Networks":

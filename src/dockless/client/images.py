@@ -7,12 +7,12 @@ from dockless.client.connection import Body
 from dockless.client.errors import RequestFailed
 from dockless.client.streams import BodyStream, Messages
 from dockless.client.transport import Query, Transport, decoded
-from dockless.wire.base import encode
 from dockless.wire.filters import encode_filters
 from dockless.wire.images import HistoryItem, ImageDeleteItem, ImageInspect, ImagePruneResponse, ImageSummary
 from dockless.wire.progress import Progress
 
 if TYPE_CHECKING:
+    from dockless.client.building import Lent
     from dockless.wire.auth import AuthConfig
     from dockless.wire.images import BuildPruneResponse, DistributionInspect
     from dockless.wire.queries import BuildQuery
@@ -23,8 +23,10 @@ Filters = Mapping[str, Collection[str]]
 class Images:
     """`name`: a reference, an id or a prefix of one. Progress iterators raise `RequestFailed` at an error message."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, ours: bool = False) -> None:
+        """`ours`: the engine is dockless, and knows what we added to the API."""
         self._transport = transport
+        self._ours = ours
 
     def list(self, *, all: bool = False, filters: Filters | None = None) -> Sequence[ImageSummary]:
         query: Query = {"all": all, "filters": encode_filters(filters or {})}
@@ -61,14 +63,18 @@ class Images:
 
         return self._progress(f"/images/{name}/push", {"tag": tag}, headers=_auth(auth or AuthConfig()))
 
-    def build(self, context: Body, query: "BuildQuery") -> Messages[Progress]:
-        """`context`: a tar archive, whole or as it is made."""
-        from dockless.wire.auth import auths_header
+    def build(self, context: Body, query: "BuildQuery", lent: "Lent | None" = None) -> Messages[Progress]:
+        """`context`: a tar archive, whole or as it is made; it is not touched where the engine reads `lent.folder`.
 
-        headers = [("Content-Type", "application/x-tar")]
-        if query.auths:
-            headers.append(("X-Registry-Config", auths_header(query.auths)))
-        return self._progress("/build", _build(query), body=context, headers=headers)
+        `lent` (client/building.py) is what the build gets beside it: secrets, ssh agents, named contexts, the context's
+        folder itself. Our own engine takes it; with another one whatever it cannot do without raises `BadParameter`.
+        """
+        from dockless.client import building
+
+        return building.build(self._build_request, context, query, lent, ours=self._ours)
+
+    def _build_request(self, query: Query, body: Body, headers: Iterable[tuple[str, str]]) -> Messages[Progress]:
+        return self._progress("/build", query, body=body, headers=headers)
 
     def save(self, names: Iterable[str]) -> BodyStream:
         """A tar archive that `load` takes."""
@@ -130,33 +136,3 @@ def _auth(auth: "AuthConfig | None") -> list[tuple[str, str]]:
     from dockless.wire.auth import auth_header
 
     return [("X-Registry-Auth", auth_header(auth))]
-
-
-def _build(query: "BuildQuery") -> Query:
-    return {
-        "t": query.tags,
-        "dockerfile": query.dockerfile,
-        "buildargs": encode(query.build_args).decode() if query.build_args else "",
-        "labels": encode(query.labels).decode() if query.labels else "",
-        "target": query.target,
-        "platform": query.platform,
-        "networkmode": query.network_mode,
-        "extrahosts": query.extra_hosts,
-        "nocache": query.no_cache,
-        "pull": query.pull,
-        "q": query.quiet,
-        "standins": None if query.stand_ins else "0",
-        "rm": "1" if query.remove else "0",
-        "forcerm": query.force_remove,
-        "squash": query.squash,
-        "cachefrom": encode(query.cache_from).decode() if query.cache_from else "",
-        "remote": query.remote,
-        "shmsize": query.shm_size or None,
-        "memory": query.memory or None,
-        "memswap": query.memory_swap or None,
-        "cpushares": query.cpu_shares or None,
-        "cpuperiod": query.cpu_period or None,
-        "cpuquota": query.cpu_quota or None,
-        "cpusetcpus": query.cpuset_cpus,
-        "version": "1",
-    }

@@ -1,21 +1,13 @@
 """Images, as the API asks for them. The store, the registry and the builder do the work; here are the answers."""
 
 import asyncio
-import contextlib
-import functools
-import tarfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from dockless.build.builder import Builder
-from dockless.build.errors import BuildError
-from dockless.build.events import BuildEvent, classic_messages, trace
-from dockless.build.options import BuildOptions
-from dockless.build.steps import Cancellation
-from dockless.dockerfile.errors import DockerfileError
 from dockless.engine.background import Feed
+from dockless.engine.building import Building
 from dockless.engine.events import Events
 from dockless.engine.obtaining import CannotObtain, Obtaining, Wish
 from dockless.engine.records import ContainerRecord
@@ -25,10 +17,7 @@ from dockless.images.credentials import Credentials
 from dockless.images.errors import ImageError
 from dockless.images.progress import PullEvent
 from dockless.images.reference import InvalidReference, Reference
-from dockless.images.scratch import Scratch
 from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage, Removed
-from dockless.images.trees import remove_tree
-from dockless.images.unpack import extract
 from dockless.places import Places
 from dockless.wire.auth import AuthConfig
 from dockless.wire.config import ContainerConfig, Empty, HealthConfig
@@ -64,14 +53,12 @@ class Images:
         keep: Callable[[], set[str]],
         environ: Mapping[str, str],
     ) -> None:
-        self._places = places
         self._store = store
-        self._builder = builder
+        self._building = Building(places, store, builder, obtaining, keep, environ)
         self._obtaining = obtaining
         self._events = events
         self._containers = containers
         self._keep = keep
-        self._environ = environ
         self._transfers = Transfers(store, events, environ, _pull_message)
         self._working = 0
 
@@ -199,10 +186,8 @@ class Images:
         wish = Wish(reference, platform, _credentials(auth), stand_ins)
         return self._pull(wish)
 
-    async def build(self, context: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
-        if query.remote:
-            raise BadParameter("remote build contexts are not supported: send the context as an archive")
-        return self._build(context, query)
+    async def build(self, body: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
+        return self._counted(await self._building.build(body, query))
 
     async def push(self, name: str, *, tag: str, auth: AuthConfig | None) -> AsyncIterator[Progress]:
         return self._counted(await self._transfers.push(name, tag, _credentials(auth)))
@@ -228,30 +213,11 @@ class Images:
         )
 
     async def build_prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
-        """What no build has used for as long as the filter `until` (or `unused-for`) says, the oldest first."""
-        now = time.time_ns()
-        limits = [now - parse_time(text, now) for key in ("until", "unused-for") for text in filters.wanted(key)]
-        unused_for = max(limits, default=0) / 1e9
-        cache = self._builder.cache
-        gone = await asyncio.to_thread(cache.prune, unused_for=unused_for, keep_bytes=keep_storage)
-        collected = await asyncio.to_thread(self._store.collect, self._keep())
-        return BuildPruneResponse(
-            caches_deleted=tuple(record.key for record in gone) or None, space_reclaimed=collected.size
-        )
+        return await self._building.prune(all=all, keep_storage=keep_storage, filters=filters)
 
     def build_cache(self) -> Sequence[BuildCacheRecord]:
         """For `system df`."""
-        return [
-            BuildCacheRecord(
-                id=record.key,
-                description=record.description,
-                size=record.size,
-                created_at=record.created or rfc3339(0),
-                last_used_at=rfc3339(int(record.used * 1e9)),
-                usage_count=record.uses,
-            )
-            for record in self._builder.cache.records()
-        ]
+        return self._building.records()
 
     async def _counted(self, messages: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
         """The engine does not end meanwhile."""
@@ -279,73 +245,6 @@ class Images:
             yield Progress.failure(str(error))
         finally:
             self._working -= 1
-
-    async def _build(self, context: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
-        folder = Scratch.of(self._places).folder("context")
-        cancellation = Cancellation()
-        feed: Feed[Progress] = Feed()
-        self._working += 1
-        try:
-            await self._receive(context, folder)
-            options = self._options(query)
-            resolve_base = functools.partial(self._obtaining.base, stand_ins=query.stand_ins)
-
-            def work() -> None:
-                with self._store.layers.use():
-                    image = self._builder.build(
-                        folder,
-                        options,
-                        lambda event: _say(feed, event, quiet=query.quiet),
-                        cancellation,
-                        resolve_base=resolve_base,
-                    )
-                if query.quiet:
-                    feed.put(Progress(stream=f"{image.id}\n", aux={"ID": image.id}))
-
-            async for message in feed.run(work):
-                yield message
-        except (BuildError, DockerfileError, CannotObtain, ImageError) as error:
-            yield Progress.failure(str(error), getattr(error, "status", None) or 0)
-        except (tarfile.TarError, EOFError) as error:
-            yield Progress.failure(f"the build context is not a readable archive: {error}")
-        finally:
-            cancellation.cancel()
-            self._working -= 1
-            with contextlib.suppress(asyncio.CancelledError):
-                await feed.joined()
-            await asyncio.to_thread(remove_tree, folder)
-
-    async def _receive(self, context: AsyncIterator[bytes], folder: Path) -> None:
-        """Unpacks the archive as it comes; the client is held back while the disk does not keep up."""
-        incoming: Feed[bytes] = Feed(limit=16)
-        unpacking = asyncio.create_task(asyncio.to_thread(extract, incoming.blocking(), folder))
-        try:
-            async for chunk in context:
-                if unpacking.done():
-                    break
-                await incoming.offer(chunk)
-        finally:
-            incoming.finish()
-        await unpacking
-
-    def _options(self, query: BuildQuery) -> BuildOptions:
-        network = query.network_mode or "default"
-        if network not in ("default", "none", "host", "bridge"):
-            raise BuildError(f"network mode {network!r}: a build's steps have default, none or host")
-        return BuildOptions(
-            dockerfile=query.dockerfile or "Dockerfile",
-            tags=query.tags,
-            args=query.build_args,
-            labels=query.labels,
-            target=query.target,
-            platform=query.platform,
-            no_cache=query.no_cache,
-            pull=query.pull,
-            network="none" if network == "none" else "host" if network == "host" else "default",
-            extra_hosts=tuple(_host(entry) for entry in query.extra_hosts),
-            shm_size=query.shm_size,
-            environ=self._environ,
-        )
 
     def _publish_removed(self, image: Image, item: Removed) -> None:
         action = "untag" if item.untagged else "delete"
@@ -423,14 +322,6 @@ def _pull_message(event: PullEvent) -> Progress:
     return Progress(status=event.status, id=event.id, progress_detail=detail)
 
 
-def _say(feed: Feed[Progress], event: BuildEvent, *, quiet: bool) -> None:
-    if quiet:
-        return
-    for message in classic_messages(event):
-        feed.put(Progress(**message))
-    feed.put(Progress(**trace(event)))
-
-
 def _with_tag(name: str, tag: str) -> str:
     if not tag:
         return name
@@ -441,11 +332,6 @@ def _credentials(auth: AuthConfig | None) -> Credentials | None:
     if auth is None or not (auth.username or auth.identity_token or auth.registry_token):
         return None
     return Credentials(auth.username, auth.password, auth.identity_token, auth.registry_token)
-
-
-def _host(entry: str) -> tuple[str, str]:
-    name, _, address = entry.partition("=") if "=" in entry else entry.partition(":")
-    return name, address
 
 
 def _reference_matches(pattern: str, name: str) -> bool:

@@ -4,11 +4,11 @@ from dockless.server.answers import TAR, later, progress
 from dockless.server.messages import Answer, Query, Request, Response, Streaming, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
-from dockless.wire import filters
+from dockless.wire import building, filters
 from dockless.wire.auth import parse_auth, parse_auths
 from dockless.wire.errors import BadParameter
 from dockless.wire.filters import parse_filters
-from dockless.wire.queries import BuildQuery
+from dockless.wire.queries import BuildQuery, Ulimit
 
 
 async def list_(engine: Engine, request: Request) -> Answer:
@@ -93,11 +93,11 @@ async def distribution(engine: Engine, request: Request) -> Answer:
 
 
 async def build(engine: Engine, request: Request) -> Answer:
-    query = build_query(request.query, request.header(b"x-registry-config"))
+    query = build_query(request.query, request.header(b"x-registry-config"), request.header(building.HEADER))
     return await progress(await engine.images.build(request.body.chunks(), query), request)
 
 
-def build_query(query: Query, registry_config: str) -> BuildQuery:
+def build_query(query: Query, registry_config: str, lending: str = "") -> BuildQuery:
     """Raises `BadParameter`."""
     if query.text("version", "1") != "1":
         raise BadParameter("only the classic builder is spoken here: set DOCKER_BUILDKIT=0")
@@ -111,6 +111,7 @@ def build_query(query: Query, registry_config: str) -> BuildQuery:
         network_mode=query.text("networkmode"),
         extra_hosts=tuple(host for host in query.all("extrahosts") if host),
         no_cache=query.flag("nocache"),
+        no_cache_filter=query.all("nocachefilter"),
         pull=query.flag("pull"),
         stand_ins=query.flag("standins", True),
         quiet=query.flag("q"),
@@ -118,6 +119,7 @@ def build_query(query: Query, registry_config: str) -> BuildQuery:
         force_remove=query.flag("forcerm"),
         squash=query.flag("squash"),
         cache_from=query.message("cachefrom", tuple[str, ...], ()),
+        cache_to=query.message("cacheto", tuple[str, ...], ()),
         remote=query.text("remote"),
         shm_size=query.number("shmsize") or 0,
         memory=query.number("memory") or 0,
@@ -126,7 +128,9 @@ def build_query(query: Query, registry_config: str) -> BuildQuery:
         cpu_period=query.number("cpuperiod") or 0,
         cpu_quota=query.number("cpuquota") or 0,
         cpuset_cpus=query.text("cpusetcpus"),
+        ulimits=query.message("ulimits", tuple[Ulimit, ...], ()),
         auths=parse_auths(registry_config),
+        lending=building.parse_lending(lending),
     )
 
 

@@ -31,35 +31,36 @@ class AuthResponse(Message, frozen=True, kw_only=True):
 
 def parse_auth(header: str) -> AuthConfig | None:
     """`X-Registry-Auth`; `None` where it is empty. Raises `BadParameter`."""
-    data = _unwrap(header)
+    data = unwrap(header, "X-Registry-Auth")
     return decode(data, AuthConfig) if data else None
 
 
 def parse_auths(header: str) -> Mapping[str, AuthConfig]:
     """`X-Registry-Config` of a build: from registry to credentials. Raises `BadParameter`."""
-    data = _unwrap(header)
+    data = unwrap(header, "X-Registry-Config")
     return decode(data, dict[str, AuthConfig]) if data else {}
 
 
 def auth_header(auth: AuthConfig) -> str:
-    return _wrap(encode(auth))
+    return wrap(encode(auth))
 
 
 def auths_header(auths: Mapping[str, AuthConfig]) -> str:
-    return _wrap(encode(auths))
+    return wrap(encode(auths))
 
 
-def _wrap(data: bytes) -> str:
+def wrap(data: bytes) -> str:
+    """As such headers carry their JSON."""
     return binascii.b2a_base64(data, newline=False).translate(_TO_URL).decode()
 
 
-def _unwrap(header: str) -> bytes:
+def unwrap(header: str, name: str) -> bytes:
     """Clients differ in padding and alphabet; all are read."""
     try:
         raw = header.strip().encode("ascii").translate(_FROM_URL).rstrip(b"=")
         return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError) as error:
-        raise BadParameter(f"invalid X-Registry-Auth header: {error}") from error
+        raise BadParameter(f"invalid {name} header: {error}") from error
 
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from dockless.wire.auth import AuthConfig
+from dockless.wire.base import Message
+from dockless.wire.building import Lending
 
 
 class LogOptions(Struct, frozen=True, kw_only=True):
@@ -30,9 +32,16 @@ class AttachOptions(Struct, frozen=True, kw_only=True):
     detach_keys: str = ""
 
 
+class Ulimit(Message, frozen=True, kw_only=True):
+    name: str
+    soft: int = 0
+    hard: int = 0
+
+
 class BuildQuery(Struct, frozen=True, kw_only=True):
     """A build as the classic builder is asked for it. `pull`: fetch newer bases; `quiet`: only the id is answered;
-    `stand_ins` (ours): whether one may take the place of a base that cannot be pulled.
+    ours: `stand_ins`, whether one may take the place of a base that cannot be pulled; `no_cache_filter`, the stages
+    that are built anew; `cache_to`, the names of images that are to hold the cache; `lending`, which the client makes.
 
     An argument of `build_args` without a value takes the default. Sizes in bytes, CPU times in microseconds.
     """
@@ -46,6 +55,7 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     network_mode: str = ""
     extra_hosts: tuple[str, ...] = ()
     no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
     pull: bool = False
     quiet: bool = False
     stand_ins: bool = True
@@ -53,6 +63,7 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     force_remove: bool = False
     squash: bool = False
     cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
     remote: str = ""
     shm_size: int = 0
     memory: int = 0
@@ -61,4 +72,6 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     cpu_period: int = 0
     cpu_quota: int = 0
     cpuset_cpus: str = ""
+    ulimits: tuple[Ulimit, ...] = ()
     auths: Mapping[str, AuthConfig] = {}
+    lending: Lending | None = None

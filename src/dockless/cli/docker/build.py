@@ -1,39 +1,62 @@
-"""`docker build`, by the classic builder."""
+"""`docker build`: the options, the context, the request; what comes back is drawn and written by the modules beside."""
 
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from dockless.cli.docker import build_options
 from dockless.cli.docker.units import bytes_of
 from dockless.cli.environment import labels
 from dockless.cli.failure import Failure
-from dockless.cli.output import echo, note
+from dockless.cli.output import echo
 from dockless.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from dockless.cli.docker.build_progress import BuildView
+    from dockless.client.building import Lent
+    from dockless.wire.queries import BuildQuery
 
 
 @click.command("build", short_help="Build an image from a Dockerfile")
 @click.option("--add-host", multiple=True, help="Add a custom host-to-IP mapping (host:ip)")
 @click.option("--build-arg", multiple=True, metavar="KEY=VALUE", help="Set build-time variables")
-@click.option("--cache-from", multiple=True, help="Images to consider as cache sources")
+@click.option("--build-context", multiple=True, metavar="NAME=FOLDER", help="Additional contexts, or images to take")
+@click.option("--cache-from", multiple=True, help="Where known steps come from: an image, or type=local,src=FOLDER")
+@click.option("--cache-to", multiple=True, help="Where known steps go: type=registry,ref=NAME, type=local,dest=FOLDER")
 @click.option("-f", "--file", "dockerfile", default="", help="Name of the Dockerfile (default: PATH/Dockerfile)")
 @click.option("--force-rm", is_flag=True, help="Always remove intermediate containers")
 @click.option("--iidfile", default="", help="Write the image ID to the file")
 @click.option("--label", multiple=True, help="Set metadata for an image")
+@click.option("--load", is_flag=True, help="Keep the image in the engine (always done)")
 @click.option("-m", "--memory", default="", help="Memory limit")
+@click.option("--metadata-file", default="", help="Write what was built to the file, as JSON")
 @click.option("--network", default="", help="Set the networking mode for the RUN instructions during build")
 @click.option("--no-cache", is_flag=True, help="Do not use cache when building the image")
+@click.option("--no-cache-filter", multiple=True, help="Do not use cached results of these stages")
+@click.option("-o", "--output", multiple=True, help="Where the result goes (type=image|docker|oci|tar|local,dest=PATH)")
 @click.option("--platform", default="", help="Set platform")
-@click.option("--progress", default="", hidden=True)
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "plain", "tty", "rawjson", "quiet"]),
+    default="auto",
+    help="How the build is shown",
+)
 @click.option("--pull", is_flag=True, help="Always attempt to pull a newer version of the image")
+@click.option("--push", is_flag=True, help="Push the image when it is built")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress the build output and print image ID on success")
 @click.option("--rm", "remove", type=bool, default=True, help="Remove intermediate containers after a successful build")
+@click.option("--secret", multiple=True, metavar="id=NAME,src=FILE", help="Secrets for RUN --mount=type=secret")
 @click.option("--shm-size", default="", help="Size of /dev/shm")
+@click.option("--ssh", multiple=True, metavar="default|NAME=SOCKET|NAME=KEY", help="Agents for RUN --mount=type=ssh")
 @click.option("-t", "--tag", multiple=True, help="Name and optionally a tag in the name:tag format")
 @click.option("--target", default="", help="Set the target build stage to build")
+@click.option("--ulimit", multiple=True, metavar="NAME=SOFT[:HARD]", help="Ulimits of the steps")
 @click.option(
     "--stand-ins/--no-stand-ins",
     "stand_ins",
@@ -47,19 +70,54 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
 
     PATH is a folder, or - for a Dockerfile (or a tar archive of a context) on standard input.
     """
+    from dockless.cli.docker.build_caches import Caches
+    from dockless.cli.docker.build_outputs import parse_outputs
+    from dockless.cli.docker.build_progress import view_for
     from dockless.compose.run.context import ContextError
+
+    outputs = parse_outputs(flags["output"], push=flags["push"])
+    with ExitStack() as stack:
+        agents = stack.enter_context(build_options.ssh_agents(flags["ssh"], session.environ))
+        try:
+            context, dockerfile, lent = _context(path, flags["dockerfile"])
+        except ContextError as error:
+            raise Failure(str(error)) from error
+        lent = msgspec.structs.replace(
+            lent,
+            secrets=build_options.secrets(flags["secret"], session.environ),
+            ssh=agents,
+            contexts=build_options.named_contexts(flags["build_context"]),
+        )
+        caches = stack.enter_context(Caches(flags["cache_from"], flags["cache_to"]).ready(session.client))
+        query = msgspec.structs.replace(
+            _query(session, flags, dockerfile),
+            tags=flags["tag"] if outputs.keeps_names else (),
+            cache_from=caches.sources,
+            cache_to=caches.targets,
+        )
+        mode = "quiet" if flags["quiet"] else flags["progress"]
+        with view_for(sys.stderr, mode, session.environ) as view:
+            image = _run(session, context, query, lent, view)
+        caches.deliver(session.client)
+        outputs.deliver(session.client, image, query.tags)
+    if flags["iidfile"]:
+        Path(flags["iidfile"]).write_text(image, encoding="ascii")
+    if flags["metadata_file"]:
+        _write_metadata(flags["metadata_file"], image, query.tags)
+    if flags["quiet"]:
+        echo(image)
+
+
+def _query(session: Session, flags: dict[str, Any], dockerfile: str) -> "BuildQuery":
     from dockless.wire.queries import BuildQuery
 
-    try:
-        context, dockerfile = _context(path, flags["dockerfile"])
-    except ContextError as error:
-        raise Failure(str(error)) from error
     arguments: dict[str, str | None] = {}
+    if epoch := session.environ.get("SOURCE_DATE_EPOCH"):
+        arguments["SOURCE_DATE_EPOCH"] = epoch
     for text in flags["build_arg"]:
         key, equals, value = text.partition("=")
         arguments[key] = value if equals else session.environ.get(key)
-    query = BuildQuery(
-        tags=flags["tag"],
+    return BuildQuery(
         dockerfile=dockerfile,
         build_args=arguments,
         labels=labels(flags["label"]),
@@ -68,39 +126,35 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
         network_mode=flags["network"],
         extra_hosts=tuple(text.replace("=", ":", 1) for text in flags["add_host"]),
         no_cache=flags["no_cache"],
+        no_cache_filter=tuple(name for text in flags["no_cache_filter"] for name in text.split(",") if name),
         pull=flags["pull"],
-        quiet=flags["quiet"],
         remove=flags["remove"],
         force_remove=flags["force_rm"],
-        cache_from=flags["cache_from"],
         memory=bytes_of(flags["memory"], "memory"),
         shm_size=bytes_of(flags["shm_size"], "shm-size"),
+        ulimits=build_options.ulimits(flags["ulimit"]),
         stand_ins=session.may_use_stand_ins(flags["stand_ins"]),
     )
-    image = _run(session, context, query, quiet=flags["quiet"])
-    if flags["iidfile"]:
-        Path(flags["iidfile"]).write_text(image, encoding="ascii")
-    if flags["quiet"]:
-        echo(image)
 
 
-def _context(path: str, dockerfile: str) -> tuple[Iterable[bytes], str]:
-    """The archive to send, and the Dockerfile's name in it. Raises `Failure`, `ContextError`."""
+def _context(path: str, dockerfile: str) -> "tuple[Iterable[bytes], str, Lent]":
+    """The archive to send, the Dockerfile's name in it, and the folder. Raises `Failure`, `ContextError`."""
+    from dockless.client.building import Lent
     from dockless.compose.run.context import open_context
 
     if path == "-":
-        return _standard_input(dockerfile)
+        return *_standard_input(dockerfile), Lent()
     if path.startswith(("http://", "https://", "git://", "git@", "github.com/")):
         raise Failure(f"cannot build from {path}: fetch it first, and give the folder that it is in")
     if dockerfile == "-":
-        found = open_context(Path(path), inline=sys.stdin.read())
+        found = open_context(Path(path).absolute(), inline=sys.stdin.read())
     else:
         # Docker takes -f relative to where the command is run, not to the context.
         absolute = os.path.abspath(dockerfile) if dockerfile else ""
         if absolute and not Path(absolute).exists() and (Path(path) / dockerfile).exists():
             absolute = str((Path(path) / dockerfile).absolute())
         found = open_context(Path(path).absolute(), absolute)
-    return found.stream(), found.dockerfile
+    return found.stream(), found.dockerfile, Lent(folder=found.root, dockerfile=found.outside)
 
 
 def _standard_input(dockerfile: str) -> tuple[Iterable[bytes], str]:
@@ -121,27 +175,29 @@ def _standard_input(dockerfile: str) -> tuple[Iterable[bytes], str]:
     return [buffer.getvalue()], "Dockerfile"
 
 
-def _run(session: Session, context: Iterable[bytes], query: Any, *, quiet: bool) -> str:
-    """Prints the build's output as it comes; the image's id. Raises `Failure` with the failed step's message."""
+def _run(session: Session, context: Iterable[bytes], query: "BuildQuery", lent: "Lent", view: "BuildView") -> str:
+    """The image's id. Raises `Failure` with the failed step's message and exit status."""
     from dockless.client.errors import RequestFailed
     from dockless.compose.run.context import ContextError
 
     image = ""
     try:
-        for message in session.client.images.build(context, query):
+        for message in session.client.images.build(context, query, lent):
             if message.aux and isinstance(found := message.aux.get("ID"), str):
                 image = found
-            if quiet:
-                image = message.stream.strip() or image
-                continue
-            if message.stream:
-                sys.stdout.write(message.stream)
-                sys.stdout.flush()
-            elif message.status:
-                note(f"{message.id}: {message.status}" if message.id else message.status)
+            view.feed(message)
     except RequestFailed as error:
-        sys.stdout.flush()
         raise Failure(error.message.rstrip(), error.code if 0 < error.code < 256 else 1) from error
     except ContextError as error:
         raise Failure(str(error)) from error
     return image
+
+
+def _write_metadata(path: str, image: str, tags: Iterable[str]) -> None:
+    """As BuildKit's client names it."""
+    import json
+
+    found = {"containerimage.config.digest": image, "containerimage.digest": image}
+    if names := ",".join(tags):
+        found["image.name"] = names
+    Path(path).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -32,6 +32,11 @@ class BuildContext(Struct, frozen=True):
     always: frozenset[str]
     extra: tuple[tuple[str, bytes], ...] = ()
 
+    @property
+    def outside(self) -> tuple[str, bytes] | None:
+        """A Dockerfile that is not in the folder: what to call it, and its bytes (for `Lent.dockerfile`)."""
+        return next((("Dockerfile", content) for name, content in self.extra if name == self.dockerfile), None)
+
     def stream(self) -> Iterator[bytes]:
         """The tar, in pieces. Raises `ContextError` when a file cannot be read."""
         yield from _folder(self)

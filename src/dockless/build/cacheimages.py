@@ -1,0 +1,60 @@
+"""Known steps as an image, so that they travel as images do: pushed, pulled, saved, loaded.
+
+The image's layers are those that the steps made, and a label holds the steps' keys. It is no image to run: the layers
+of the bases are not in it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from dockless.build.cache import BuildCache, Record
+from dockless.images.config import ContainerConfig, History, ImageConfig, RootFs
+from dockless.images.layers import LayerStore
+from dockless.images.platform import Platform
+
+LABEL = "dockless.build.cache"
+
+
+class _Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    key: str
+    diff_id: str
+    size: int
+    description: str
+    created: str
+
+
+def cache_image(records: Sequence[Record]) -> ImageConfig:
+    """The configuration of an image with these steps, each layer once."""
+    platform = Platform.host()
+    steps = [_Step(one.key, one.diff_id, one.size, one.description, one.created) for one in records]
+    first = {one.diff_id: one for one in reversed(records)}
+    diff_ids = tuple(dict.fromkeys(one.diff_id for one in records))
+    return ImageConfig(
+        architecture=platform.architecture,
+        os=platform.os,
+        variant=platform.variant,
+        created=max((one.created for one in records), default=None),
+        config=ContainerConfig(labels={LABEL: msgspec.json.encode(steps).decode()}),
+        rootfs=RootFs(diff_ids=diff_ids),
+        history=tuple(
+            History(created=first[diff_id].created, created_by=first[diff_id].description) for diff_id in diff_ids
+        ),
+    )
+
+
+def take_steps(config: ImageConfig, cache: BuildCache, layers: LayerStore) -> int:
+    """Makes the steps of a cache image known here, as far as their layers are; how many. Raises `ValueError`."""
+    said = config.config.labels.get(LABEL)
+    if said is None:
+        raise ValueError("the image holds no build cache")
+    try:
+        steps = msgspec.json.decode(said, type=list[_Step])
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"its build cache cannot be read: {error}") from error
+    taken = 0
+    for step in steps:
+        if step.diff_id in config.rootfs.diff_ids and layers.has(step.diff_id) and not cache.knows(step.key):
+            cache.add(step.key, step.diff_id, step.size, step.description, step.created)
+            taken += 1
+    return taken

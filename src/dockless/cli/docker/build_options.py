@@ -1,0 +1,139 @@
+"""The options of `build` that have a form of their own: `--secret`, `--ssh`, `--build-context`, `--ulimit`.
+
+Each text becomes a value or a `Failure` that says how it is written. Agents that are started here for keys end with the
+block.
+"""
+
+import csv
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from dockless.cli.failure import Failure
+from dockless.wire.building import IMAGE_SCHEME
+from dockless.wire.queries import Ulimit
+
+
+def fields(option: str, text: str) -> dict[str, str]:
+    """`type=local,dest=out` as a table; a field without a value is an empty one. Raises `Failure`."""
+    try:
+        (row,) = csv.reader([text], strict=True)
+    except (csv.Error, ValueError) as error:
+        raise Failure(f"--{option} {text}: not a list of key=value ({error})") from error
+    found = {}
+    for field in row:
+        key, _, value = field.partition("=")
+        found[key.strip().lower()] = value
+    return found
+
+
+def secrets(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, bytes]:
+    """`id=NAME[,src=FILE|,env=VARIABLE]`: contents by id. Raises `Failure`."""
+    found: dict[str, bytes] = {}
+    for text in texts:
+        given = fields("secret", text)
+        name = given.get("id", "")
+        path = given.get("src", given.get("source", ""))
+        if not name:
+            raise Failure(f"--secret {text}: write id=NAME,src=FILE or id=NAME,env=VARIABLE")
+        variable = given.get("env", "") or ("" if path else name)
+        if given.get("type") == "env" and path:
+            variable, path = path, ""
+        if variable and variable in environ:
+            found[name] = environ[variable].encode("utf-8", "surrogateescape")
+        elif path:
+            found[name] = _content(path)
+        else:
+            raise Failure(f"--secret {text}: there is no environment variable {variable}")
+    return found
+
+
+def named_contexts(texts: Iterable[str]) -> dict[str, str]:
+    """`NAME=FOLDER` or `NAME=docker-image://REFERENCE`. Raises `Failure`."""
+    found = {}
+    for text in texts:
+        name, equals, said = text.partition("=")
+        if not equals or not name or not said:
+            raise Failure(f"--build-context {text}: write NAME=FOLDER or NAME={IMAGE_SCHEME}REFERENCE")
+        if "://" in said and not said.startswith(IMAGE_SCHEME):
+            raise Failure(f"--build-context {text}: fetch it first; a folder or {IMAGE_SCHEME}REFERENCE can be used")
+        found[name] = said if said.startswith(IMAGE_SCHEME) else str(Path(said).absolute())
+    return found
+
+
+def ulimits(texts: Iterable[str]) -> tuple[Ulimit, ...]:
+    """`nofile=1024:2048`. Raises `Failure`."""
+    found = []
+    for text in texts:
+        name, equals, said = text.partition("=")
+        soft, _, hard = said.partition(":")
+        try:
+            found.append(Ulimit(name=name, soft=int(soft), hard=int(hard or soft)))
+        except ValueError as error:
+            raise Failure(f"--ulimit {text}: write NAME=SOFT[:HARD]") from error
+        if not equals or not name:
+            raise Failure(f"--ulimit {text}: write NAME=SOFT[:HARD]")
+    return tuple(found)
+
+
+@contextmanager
+def ssh_agents(texts: Iterable[str], environ: Mapping[str, str]) -> Iterator[dict[str, Path]]:
+    """`default`, `NAME=SOCKET` or `NAME=KEY[,KEY…]`: agents' sockets by id. Raises `Failure`."""
+    with ExitStack() as stack:
+        found = {}
+        for text in texts:
+            name, _, said = text.partition("=")
+            paths = [path for path in said.split(",") if path] or [environ.get("SSH_AUTH_SOCK", "")]
+            if not paths[0]:
+                raise Failure(f"--ssh {text}: no agent is running (SSH_AUTH_SOCK is not set); name a key: {name}=FILE")
+            found[name] = _agent(text, [Path(path) for path in paths], stack.callback)
+        yield found
+
+
+def _agent(text: str, paths: list[Path], at_the_end: Callable[..., object]) -> Path:
+    try:
+        kinds = [stat.S_ISSOCK(path.stat().st_mode) for path in paths]
+    except OSError as error:
+        raise Failure(f"--ssh {text}: {error.filename}: {error.strerror}") from error
+    if kinds == [True]:
+        return paths[0].absolute()
+    if any(kinds):
+        raise Failure(f"--ssh {text}: either one agent's socket, or keys")
+    if not shutil.which("ssh-agent") or not shutil.which("ssh-add"):
+        raise Failure(f"--ssh {text}: keys need ssh-agent and ssh-add, which are not installed")
+    folder = tempfile.mkdtemp(prefix="dockless-agent-")
+    at_the_end(shutil.rmtree, folder)
+    socket = Path(folder, "agent")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    at_the_end(_end, agent)
+    assert agent.stdout is not None
+    agent.stdout.readline()  # it has said where it listens, so it does
+    added = subprocess.run(
+        ["ssh-add", *map(str, paths)],
+        env={**os.environ, "SSH_AUTH_SOCK": str(socket)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if added.returncode:
+        raise Failure(f"--ssh {text}: {added.stderr.strip()}")
+    return socket
+
+
+def _end(agent: "subprocess.Popen[bytes]") -> None:
+    agent.terminate()
+    agent.wait()
+    if agent.stdout is not None:
+        agent.stdout.close()
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise Failure(f"failed to read the secret: {path}: {error.strerror}") from error

@@ -1,0 +1,195 @@
+"""`POST /build` and the build cache, as the API asks for them: the context received or read in place, then the builder.
+
+A context that comes as an archive is unpacked into a folder that is gone after the build; one that the client lends
+(lending.py) is read where it lies.
+"""
+
+import asyncio
+import contextlib
+import functools
+import tarfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+from dockless.build.builder import Builder
+from dockless.build.errors import BuildError
+from dockless.build.events import BuildEvent, classic_messages, trace
+from dockless.build.options import BuildOptions
+from dockless.build.steps import Cancellation
+from dockless.dockerfile.errors import DockerfileError
+from dockless.engine import lending
+from dockless.engine.background import Feed
+from dockless.engine.lending import Lent
+from dockless.engine.obtaining import CannotObtain, Obtaining
+from dockless.images.errors import ImageError
+from dockless.images.scratch import Scratch
+from dockless.images.store import ImageStore
+from dockless.images.trees import remove_tree
+from dockless.images.unpack import extract
+from dockless.places import Places
+from dockless.wire.errors import BadParameter
+from dockless.wire.filters import Filters
+from dockless.wire.images import BuildPruneResponse
+from dockless.wire.progress import Progress
+from dockless.wire.queries import BuildQuery
+from dockless.wire.times import parse_time, rfc3339
+from dockless.wire.usage import BuildCacheRecord
+
+
+class Building:
+    """`keep` gives the ids that garbage collection must spare; `environ` is the engine's."""
+
+    def __init__(
+        self,
+        places: Places,
+        store: ImageStore,
+        builder: Builder,
+        obtaining: Obtaining,
+        keep: Callable[[], set[str]],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._places = places
+        self._store = store
+        self._builder = builder
+        self._obtaining = obtaining
+        self._keep = keep
+        self._environ = environ
+
+    async def build(self, body: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
+        """Raises `BadParameter`, and `Conflict` where what the client lends is not to be seen from here."""
+        if query.remote:
+            raise BadParameter("remote build contexts are not supported: send the context as an archive")
+        return self._build(await lending.take(query.lending, body), query)
+
+    async def prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
+        """What no build has used for as long as the filter `until` (or `unused-for`) says, the oldest first."""
+        now = time.time_ns()
+        limits = [now - parse_time(text, now) for key in ("until", "unused-for") for text in filters.wanted(key)]
+        unused_for = max(limits, default=0) / 1e9
+        cache = self._builder.cache
+        gone = await asyncio.to_thread(cache.prune, unused_for=unused_for, keep_bytes=keep_storage)
+        collected = await asyncio.to_thread(self._store.collect, self._keep())
+        return BuildPruneResponse(
+            caches_deleted=tuple(record.key for record in gone) or None, space_reclaimed=collected.size
+        )
+
+    def records(self) -> Sequence[BuildCacheRecord]:
+        """For `system df`."""
+        return [
+            BuildCacheRecord(
+                id=record.key,
+                description=record.description,
+                size=record.size,
+                created_at=record.created or rfc3339(0),
+                last_used_at=rfc3339(int(record.used * 1e9)),
+                usage_count=record.uses,
+            )
+            for record in self._builder.cache.records()
+        ]
+
+    async def _build(self, lent: Lent, query: BuildQuery) -> AsyncIterator[Progress]:
+        received = None if lent.folder is not None else Scratch.of(self._places).folder("context")
+        cancellation = Cancellation()
+        feed: Feed[Progress] = Feed()
+        try:
+            if received is not None:
+                await _receive(lent.rest, received)
+            options = self._options(query, lent)
+            resolve_base = functools.partial(self._obtaining.base, stand_ins=query.stand_ins)
+
+            def work() -> None:
+                with self._store.layers.use():
+                    for name in query.cache_from:
+                        self._take_cache(name, lambda line: feed.put(Progress(status=line)))
+                    image = self._builder.build(
+                        lent.folder or received,
+                        options,
+                        lambda event: _say(feed, event, quiet=query.quiet),
+                        cancellation,
+                        resolve_base=resolve_base,
+                    )
+                if query.quiet:
+                    feed.put(Progress(stream=f"{image.id}\n", aux={"ID": image.id}))
+
+            async for message in feed.run(work):
+                yield message
+        except (BuildError, DockerfileError, CannotObtain, ImageError) as error:
+            yield Progress.failure(str(error), getattr(error, "status", None) or 0)
+        except (tarfile.TarError, EOFError) as error:
+            yield Progress.failure(f"the build context is not a readable archive: {error}")
+        finally:
+            cancellation.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await feed.joined()
+            if received is not None:
+                await asyncio.to_thread(remove_tree, received)
+
+    def _options(self, query: BuildQuery, lent: Lent) -> BuildOptions:
+        network = query.network_mode or "default"
+        if network not in ("default", "none", "host", "bridge"):
+            raise BuildError(f"network mode {network!r}: a build's steps have default, none or host")
+        name, text = lent.dockerfile or (query.dockerfile or "Dockerfile", None)
+        return BuildOptions(
+            dockerfile=name,
+            dockerfile_text=text,
+            tags=query.tags,
+            args=query.build_args,
+            labels=query.labels,
+            target=query.target,
+            platform=query.platform,
+            no_cache=query.no_cache,
+            no_cache_filter=query.no_cache_filter,
+            pull=query.pull,
+            network="none" if network == "none" else "host" if network == "host" else "default",
+            extra_hosts=tuple(_host(entry) for entry in query.extra_hosts),
+            shm_size=query.shm_size,
+            ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in query.ulimits),
+            secrets=lent.secrets,
+            ssh=lent.ssh,
+            contexts=lent.contexts,
+            environ=self._environ,
+            cache_to=query.cache_to,
+        )
+
+    def _take_cache(self, name: str, say: Callable[[str], None]) -> None:
+        """A cache that cannot be had makes the build slow, not wrong: it is said, and no more."""
+        here = self._store.resolve(name)
+        try:
+            image = here
+            if image is None or not name.startswith("sha256:"):
+                image = self._obtaining.base(name, None, True, lambda _: None, stand_ins=False)
+            try:
+                say(f"cache from {name}: {self._builder.take_cache(image)} steps")
+            finally:
+                if here is None:
+                    self._store.remove(name, force=True)
+        except (CannotObtain, ImageError, ValueError) as error:
+            say(f"cache from {name} is not used: {error}")
+
+
+async def _receive(context: AsyncIterator[bytes], folder: Path) -> None:
+    """Unpacks the archive as it comes; the client is held back while the disk does not keep up."""
+    incoming: Feed[bytes] = Feed(limit=16)
+    unpacking = asyncio.create_task(asyncio.to_thread(extract, incoming.blocking(), folder))
+    try:
+        async for chunk in context:
+            if unpacking.done():
+                break
+            await incoming.offer(chunk)
+    finally:
+        incoming.finish()
+    await unpacking
+
+
+def _say(feed: Feed[Progress], event: BuildEvent, *, quiet: bool) -> None:
+    if quiet:
+        return
+    for message in classic_messages(event):
+        feed.put(Progress(**message))
+    feed.put(Progress(**trace(event)))
+
+
+def _host(entry: str) -> tuple[str, str]:
+    name, _, address = entry.partition("=") if "=" in entry else entry.partition(":")
+    return name, address

@@ -1,0 +1,158 @@
+"""`dockless build` and its options, through the engine: what is lent to a build, where its result and its cache go."""
+
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from client_commands import COMMAND, Run
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def file(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return file
+
+
+def built(dockless: Run, *arguments: str) -> str:
+    done = dockless("build", "--progress", "plain", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_secret_reaches_the_step_and_nothing_else(
+    dockless: Run, write: Write, environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    write("token", "tr0ub4dor-and-3")
+    write(
+        "ctx/Dockerfile",
+        "FROM busybox\nRUN --mount=type=secret,id=token,required=true --mount=type=secret,id=v,env=VALUE"
+        " cat /run/secrets/token | md5sum > /sum; echo $VALUE | md5sum >> /sum\n",
+    )
+    done = subprocess.run(
+        [*COMMAND, "build", "ctx", "-t", "secretive", "--secret", "id=token,src=token", "--secret", "id=v,env=SOME"],
+        env={**environ, "SOME": "hunter2-value"}, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = dockless("run", "--rm", "secretive", "sh", "-c", "cat /sum; ls /run/secrets 2>&1").stdout
+    assert len([line for line in shown.splitlines() if line.endswith("-")]) == 2
+    root = Path(environ["DOCKLESS_ROOT"])
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            assert b"tr0ub4dor" not in content and b"hunter2-value" not in content, path
+    missing = dockless("build", "ctx", "--no-cache", "--secret", "id=v,src=token")
+    assert missing.returncode == 1
+    assert "secret token: not found" in missing.stderr and "2 | RUN" in missing.stderr
+
+
+def test_named_contexts_are_folders_and_images(dockless: Run, write: Write) -> None:
+    write("shared/lib.txt", "library")
+    write("ctx/Dockerfile", "FROM base\nCOPY --from=shared lib.txt /\nCOPY --from=tools /etc/passwd /tools\n")
+    contexts = ["base=docker-image://busybox", "shared=shared", "tools=docker-image://busybox"]
+    built(dockless, "ctx", "-t", "contexts", *(part for one in contexts for part in ("--build-context", one)))
+    assert dockless("run", "--rm", "contexts", "cat", "/lib.txt").stdout == "library"
+    write("shared/unread.txt", "x")
+    assert built(
+        dockless, "ctx", *(part for one in contexts for part in ("--build-context", one))
+    ).count("CACHED") == 2  # fmt: skip
+    assert "write NAME=FOLDER" in dockless("build", "ctx", "--build-context", "x").stderr
+
+
+def test_keys_become_an_agent_for_the_step(dockless: Run, write: Write, tmp_path: Path) -> None:
+    if not shutil.which("ssh-agent") or not shutil.which("ssh-keygen"):
+        pytest.skip("needs ssh-agent and ssh-keygen")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    write("ctx/Dockerfile", 'FROM busybox\nRUN --mount=type=ssh,required=true test -S "$SSH_AUTH_SOCK" && echo there\n')
+    assert "there" in built(dockless, "ctx", "--ssh", "default=key")
+    assert "no agent is running" in dockless("build", "ctx", "--ssh", "default").stderr
+
+
+def test_the_context_is_read_in_place_or_sent_with_the_same_result(dockless: Run, write: Write, tmp_path: Path) -> None:
+    write("ctx/Dockerfile", "FROM busybox\nCOPY . /all\n")
+    write("ctx/.dockerignore", "*.log\nDockerfile\n")
+    write("ctx/kept.txt", "x")
+    write("ctx/left.log", "x")
+    write("Elsewhere", "FROM busybox\nCOPY . /all\n")
+    built(dockless, "ctx", "-t", "placed")
+    assert dockless("run", "--rm", "placed", "ls", "-A", "/all").stdout.split() == [".dockerignore", "kept.txt"]
+    assert built(dockless, "ctx", "-f", "Elsewhere").count("CACHED") == 1
+
+
+def test_outputs(dockless: Run, write: Write, tmp_path: Path) -> None:
+    write("ctx/Dockerfile", 'FROM scratch\nCOPY --chmod=600 hello.txt /d/\nCMD ["x"]\n')
+    write("ctx/hello.txt", "hello")
+    before = dockless("images", "-aq").stdout
+    built(dockless, "ctx", "-o", "out")
+    assert (tmp_path / "out/d/hello.txt").read_text() == "hello"
+    assert (tmp_path / "out/d/hello.txt").stat().st_mode & 0o777 == 0o600
+    built(dockless, "ctx", "-o", "type=tar,dest=files.tar")
+    with tarfile.open(tmp_path / "files.tar") as archive:
+        assert [name for name in archive.getnames() if "hello" in name] == ["d/hello.txt"]
+    built(dockless, "ctx", "-o", "type=oci,dest=layout,tar=false")
+    assert json.loads((tmp_path / "layout/oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+    assert dockless("images", "-aq").stdout == before
+    built(dockless, "ctx", "-t", "packed", "-o", "type=docker,dest=image.tar")
+    with tarfile.open(tmp_path / "image.tar") as archive:
+        saved = json.load(archive.extractfile("manifest.json") or pytest.fail("no manifest.json"))
+    assert saved[0]["RepoTags"] == ["packed:latest"]
+    assert "unknown type" in dockless("build", "ctx", "-o", "type=nonsense").stderr
+
+
+def test_what_was_built_is_written_down(dockless: Run, write: Write, tmp_path: Path) -> None:
+    write("ctx/Dockerfile", "FROM busybox\nLABEL a=b\n")
+    built(dockless, "ctx", "-t", "one", "-t", "two:3", "--iidfile", "id", "--metadata-file", "meta.json")
+    image = (tmp_path / "id").read_text()
+    assert json.loads((tmp_path / "meta.json").read_text()) == {
+        "containerimage.config.digest": image,
+        "containerimage.digest": image,
+        "image.name": "one,two:3",
+    }
+    assert dockless("image", "inspect", "-f", "{{.Id}}", "two:3").stdout.strip() == image
+
+
+def test_the_cache_travels_in_a_folder(dockless: Run, write: Write, tmp_path: Path) -> None:
+    write(
+        "ctx/Dockerfile",
+        "FROM busybox AS a\nRUN date +%N > /made\nFROM busybox\nCOPY --from=a /made /\nRUN date > /d\n",
+    )
+    built(dockless, "ctx", "-t", "first", "--cache-to", "type=local,dest=kept,mode=max")
+    made = dockless("run", "--rm", "first", "cat", "/made").stdout
+    assert (tmp_path / "kept/index.json").exists()
+    dockless("rmi", "first")
+    dockless("builder", "prune", "-af")
+    said = built(dockless, "ctx", "-t", "second", "--cache-from", "type=local,src=kept")
+    assert "3 steps" in said or said.count("CACHED") == 3
+    assert dockless("run", "--rm", "second", "cat", "/made").stdout == made
+    assert "dockless-cache" not in dockless("images").stdout
+    assert built(dockless, "ctx", "--no-cache-filter", "a").count("CACHED") < 3
+
+
+def test_progress_for_programs_is_buildkits(dockless: Run, write: Write) -> None:
+    write("ctx/Dockerfile", "FROM busybox\nRUN echo spoken\n")
+    done = dockless("build", "ctx", "--no-cache", "--progress", "rawjson")
+    messages = [json.loads(line) for line in done.stderr.splitlines()]
+    names = {vertex["name"] for message in messages for vertex in message.get("vertexes", ())}
+    assert names == {"[stage-0 1/2] FROM busybox", "[stage-0 2/2] RUN echo spoken"}
+    assert any(log["data"] == "c3Bva2VuCg==" for message in messages for log in message.get("logs", ()))
+
+
+def test_another_engine_is_not_asked_for_what_it_cannot_do() -> None:
+    from dockless.client.building import Lent, build
+    from dockless.wire.errors import BadParameter
+    from dockless.wire.queries import BuildQuery
+
+    with pytest.raises(BadParameter, match="--secret, --no-cache-filter: only dockless's own engine"):
+        build(
+            lambda *_: None, b"", BuildQuery(no_cache_filter=("a",)), Lent(secrets={"a": b""}), ours=False
+        )  # fmt: skip
