@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from dockless.cli.commands import COMPOSE, EITHER, GROUPS, SECTIONS, TOP
+from dockless.cli.commands import COMPOSE, COMPOSE_GROUP, EITHER, GROUPS, SECTIONS, TOP
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.lazy import LazyGroup
 from dockless.cli.session import Session
@@ -142,7 +142,7 @@ def root(**_: object) -> None:
     """
 
 
-@click.command("compose", cls=ComposeGroup, entries=COMPOSE, context_settings=_SETTINGS)
+@click.command("compose", cls=ComposeGroup, entries=COMPOSE_GROUP, context_settings=_SETTINGS)
 @compose_options
 def compose(**_: object) -> None:
     """Define and run multi-container applications."""

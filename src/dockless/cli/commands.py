@@ -40,6 +40,11 @@ COMPOSE: dict[str, Entry] = {
     "watch": Entry("compose.watch:watch", "Watch build contexts and refresh containers when files are updated"),
 }
 
+COMPOSE_GROUP: dict[str, Entry] = COMPOSE | {
+    "from": Entry("compose.from_docker:from_docker", "Make a compose file of docker run commands"),
+}
+"""`dockless compose`: what would say too little at the top level stands here alone."""
+
 CONTAINER: dict[str, Entry] = {
     "attach": Entry("docker.exec:attach", "Attach local standard streams to a running container"),
     "commit": Entry("docker.archives:commit", "Create a new image from a container's changes"),
