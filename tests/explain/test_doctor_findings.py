@@ -230,6 +230,17 @@ def test_a_change_that_would_break_the_file_is_not_made(tmp_path: Path) -> None:
     assert (tmp_path / "compose.yaml").read_text() == text
 
 
+def test_what_is_in_an_included_or_extended_file_is_found_there(tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": "include: [more.yaml]\nservices:\n  web:\n    extends: {file: base.yaml, service: web}\n",
+        "base.yaml": "services:\n  web:\n    image: nginx:1.28\n    privileged: true\n",
+        "more.yaml": "services:\n  api:\n    image: nginx:1.28\n    pid: host\n",
+    }
+    findings = {(finding.rule, finding.file, finding.source) for finding in examined(tmp_path, files).findings}
+    assert ("CF030", "base.yaml", "    privileged: true") in findings
+    assert ("CF034", "more.yaml", "    pid: host") in findings
+
+
 SARIF = {
     "type": "object",
     "required": ["version", "runs"],

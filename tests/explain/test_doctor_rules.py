@@ -45,6 +45,7 @@ def test_the_wrong_example_is_found(rule: Rule, tmp_path: Path) -> None:
         assert 1 <= hit.column <= len(hit.source) + 1
         assert hit.fix or rule.id.endswith("000")
         assert "\n" not in hit.message
+        assert hit.mendable == rule.mends
     others = [f for f in report.findings if f.rule != rule.id and f.severity != "info"]
     others = [f for f in others if (rule.id, f.rule) not in TOGETHER]
     assert not others, [f"{f.place} {f.rule} {f.message}" for f in others]

@@ -131,6 +131,8 @@ class Composed(msgspec.Struct, frozen=True, dict=True):
     project: Project
     tree: Any
     today: date
+    others: Mapping[str, Text] = {}
+    """Files that the project includes or extends, by absolute path."""
     required: frozenset[str] = frozenset()
     """Variables that the files say must be set (`${NAME:?}`) and are not."""
     recipes: Mapping[str, Recipe] = {}
@@ -166,7 +168,23 @@ class Composed(msgspec.Struct, frozen=True, dict=True):
             found = _spot(file, path)
             if found is not None:
                 return found
-        return None
+        return self._elsewhere(path)
+
+    def _elsewhere(self, path: Path) -> Spot | None:
+        """Where a value stands in a file that is included or extended."""
+        value = self.tree
+        marks: tuple[Mark, Mark] | None = None
+        for part in path:
+            if isinstance(value, Map) and part in value.marks:
+                marks = value.marks[part]
+            elif isinstance(value, Seq) and isinstance(part, int) and part < len(value.marks):
+                marks = (value.marks[part], value.marks[part])
+            else:
+                return None
+            value = value[part]
+        if marks is None or marks[0].name != marks[1].name or marks[0].name not in self.others:
+            return None
+        return Spot(self.others[marks[0].name], value, *marks)
 
     def hit(
         self,
@@ -187,7 +205,7 @@ class Composed(msgspec.Struct, frozen=True, dict=True):
             text, line, column = spot.text, spot.line, spot.column
         elif (mark := locate(self.tree, path, key=True)) is not None:
             named = next((file.text for file in self.files if file.text.path == mark.name), None)
-            text = named or Text(mark.name, mark.name, "")
+            text = named or self.others.get(mark.name) or Text(mark.name, mark.name, "")
             line, column = mark.line + 1, mark.column + 1
         return Hit(
             text=text,

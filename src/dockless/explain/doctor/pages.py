@@ -15,6 +15,11 @@ _MEANING: dict[Severity, str] = {
     "warning": "it works today and will hurt",
     "info": "it could be better",
 }
+_CHANGES: dict[str, str] = {
+    "safe": "`dockless doctor --fix` makes it, where the text is simple enough to be changed without a doubt.",
+    "unsafe": "`dockless doctor --fix --unsafe` makes it; look whether everything still works.",
+    "": "It is yours to make; the finding says what to do.",
+}
 _GROUPS = (
     ("DF", "Dockerfile"),
     ("CF", "Compose file"),
@@ -30,6 +35,7 @@ def page(rule: Rule) -> str:
         f"**{rule.severity}** ({_MEANING[rule.severity]})",
         rule.about,
         f"**What it costs.** {rule.costs}",
+        f"**The change.** {_CHANGES[rule.mends]}",
         "## Wrong",
         *_blocks(rule.wrong),
         "## Right",

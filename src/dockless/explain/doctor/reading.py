@@ -85,6 +85,7 @@ class Reader:
             project=project,
             tree=tree,
             today=self._today,
+            others=self._others(tree, files),
             required=required,
             recipes=recipes,
             folders={path: self.folder(path) for path in _named_folders(project)},
@@ -138,6 +139,16 @@ class Reader:
                     values = clone(raw)
                     Interpolation(project.environment, files, lambda _: None).document(values)
                     yield Written(text, raw, values)
+
+    def _others(self, tree: Any, files: tuple[Written, ...]) -> dict[str, Text]:
+        """The texts of files that the project includes or extends: what is in them may be spoken of, too."""
+        known = {file.text.path for file in files}
+        services = tree.get("services") if isinstance(tree, dict) else None
+        named: set[str] = set()
+        for mapping in (services, *(services or {}).values()):
+            if isinstance(mapping, Map):
+                named |= {mark.name for marks in mapping.marks.values() for mark in marks}
+        return {path: self.text(path) for path in named - known if os.path.isfile(path)}
 
     def _recipes(self, project: Project) -> dict[str, Recipe]:
         """By service. A Dockerfile that cannot be read or is not there gives none."""

@@ -8,6 +8,7 @@ import msgspec
 from dockless.explain.doctor.findings import Hit, Severity
 
 Subject = Literal["dockerfile", "compose"]
+Mends = Literal["safe", "unsafe", ""]
 Check = Callable[[Any], Iterable[Hit]]
 Example = Mapping[str, str]
 """A small project: from a file's name to its text."""
@@ -17,7 +18,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `about` is the page's prose, `wrong` and `right` are its examples (and its first tests).
 
     `also` are the names that hadolint and BuildKit have for the same, which their own ignore comments use. `subject`
-    says what `check` is given: a `Recipe`, or a `Composed` with its recipes.
+    says what `check` is given: a `Recipe`, or a `Composed` with its recipes. `mends` says whether what is wrong in the
+    example can be mended.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     right: Example
     check: Check
     subject: Subject
+    mends: Mends = ""
     also: tuple[str, ...] = ()
 
 
@@ -48,6 +51,7 @@ class Table:
         costs: str,
         wrong: str | Example,
         right: str | Example,
+        mends: Mends = "",
         also: tuple[str, ...] = (),
     ) -> Callable[[Check], Check]:
         """Adds the decorated function as a row; its docstring is the rule's prose."""
@@ -65,6 +69,7 @@ class Table:
                     right=self._example(right),
                     check=check,
                     subject=self._subject,
+                    mends=mends,
                     also=also,
                 )
             )

@@ -117,6 +117,7 @@ def end_of_life(recipe: Recipe) -> Iterator[Hit]:
     "DF032",
     "warning",
     "The container runs as root",
+    mends="unsafe",
     costs="What breaks into the process is root in the container, and over every folder of the host that is mounted.",
     also=("DL3002",),
     wrong="""
@@ -221,6 +222,7 @@ def constant_platform(recipe: Recipe) -> Iterator[Hit]:
     "DF034",
     "info",
     "`--platform=$TARGETPLATFORM` says nothing",
+    mends="safe",
     costs="A reader looks for the reason.",
     also=("RedundantTargetPlatform",),
     wrong="""
@@ -326,6 +328,7 @@ def reserved_stage(recipe: Recipe) -> Iterator[Hit]:
     "DF038",
     "info",
     "`FROM` and `as` in different case",
+    mends="safe",
     costs="It reads as if the name were a part of the image.",
     also=("FromAsCasing",),
     wrong="""
@@ -357,6 +360,7 @@ def as_casing(recipe: Recipe) -> Iterator[Hit]:
     "DF039",
     "error",
     "COPY --from names no stage",
+    mends="unsafe",
     costs="The name is looked up in a registry: the build fails, or takes files from a stranger's image.",
     also=("DL3022", "DL3023"),
     wrong="""
@@ -403,6 +407,7 @@ def unknown_from(recipe: Recipe) -> Iterator[Hit]:
     "DF040",
     "warning",
     "An argument from before FROM is used in a stage",
+    mends="safe",
     costs="It is empty there: a path or a version is cut short, without an error.",
     also=("UndefinedVar",),
     wrong="""

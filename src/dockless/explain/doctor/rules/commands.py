@@ -54,6 +54,7 @@ def _verb(command: Command) -> Word:
     "DF011",
     "warning",
     "`pip install --upgrade` of no version",
+    mends="unsafe",
     costs="The same file builds another image tomorrow; a new pip that breaks a dependency breaks the build.",
     wrong="""
 FROM python:3.13
@@ -128,6 +129,7 @@ def pip_unpinned(recipe: Recipe) -> Iterator[Hit]:
     "DF013",
     "info",
     "pip keeps its cache in the image",
+    mends="safe",
     costs="A second copy of every package that was downloaded.",
     also=("DL3042",),
     wrong="""
@@ -177,6 +179,7 @@ def _is_only_tools(command: Command) -> bool:
     "DF014",
     "info",
     "`npm install` where there is a lock file",
+    mends="unsafe",
     costs="Dependencies may be newer than what was tested, and the lock file is changed in the image alone.",
     wrong={
         "Dockerfile": """
@@ -368,6 +371,7 @@ def pipefail(recipe: Recipe) -> Iterator[Hit]:
     "DF019",
     "info",
     "`curl` takes an error page for the file",
+    mends="safe",
     costs="A 404 page is saved as if it were the download; what reads it fails later, with another message.",
     wrong="""
 FROM python:3.13
@@ -582,6 +586,7 @@ def secret_in_url(recipe: Recipe) -> Iterator[Hit]:
     "DF025",
     "info",
     "`DEBIAN_FRONTEND` stays set in the container",
+    mends="safe",
     costs="Who installs something in a container by hand gets no questions and wonders why.",
     wrong="""
 FROM debian:trixie
@@ -611,6 +616,7 @@ def frontend(recipe: Recipe) -> Iterator[Hit]:
     "DF026",
     "info",
     "A high user id makes a huge log file",
+    mends="safe",
     costs="`useradd` writes a sparse file of gigabytes to /var/log, which some tools then store in full.",
     also=("DL3046",),
     wrong="""

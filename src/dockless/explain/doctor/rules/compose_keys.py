@@ -18,6 +18,7 @@ rules = Table("compose")
     "CF001",
     "info",
     "`version` is obsolete",
+    mends="safe",
     costs="A warning with every command; and who raises the number expects something of it.",
     wrong="""
 version: '3'
@@ -51,6 +52,7 @@ def version(composed: Composed) -> Iterator[Hit]:
     "CF002",
     "info",
     "`links` is obsolete",
+    mends="safe",
     costs="A reader takes it for what makes the connection; it would go on to say so when the networks say otherwise.",
     wrong="""
 services:
@@ -184,6 +186,7 @@ def unset(composed: Composed) -> Iterator[Hit]:
     "CF004",
     "error",
     "A variable of the container is replaced on the host",
+    mends="safe",
     costs="The command gets an empty text where the container's variable was meant.",
     wrong="""
 services:

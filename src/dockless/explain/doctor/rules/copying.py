@@ -67,6 +67,7 @@ def whole_copies(recipe: Recipe) -> list["Copy | Add"]:
     "DF060",
     "error",
     "A secret is copied into the image",
+    mends="safe",
     costs="Whoever can pull the image has the password or the key, also after a later layer deletes the file.",
     wrong={
         "Dockerfile": """
@@ -135,6 +136,7 @@ def is_secret(name: str) -> bool:
     "DF061",
     "info",
     "The whole folder is copied, and there is no .dockerignore",
+    mends="safe",
     costs="The history in .git, caches and local settings enter the image; each change there makes the cache useless.",
     wrong={
         "Dockerfile": """
@@ -235,6 +237,7 @@ def _installs_dependencies(command: Command) -> bool:
     "DF063",
     "info",
     "ADD where COPY does",
+    mends="safe",
     costs="A file that happens to be an archive is unpacked; a reader must know ADD's rules to know what happens.",
     also=("DL3020",),
     wrong="""
@@ -299,6 +302,7 @@ def unchecked_download(recipe: Recipe) -> Iterator[Hit]:
     "DF065",
     "error",
     "Several files into one",
+    mends="safe",
     costs="The build fails.",
     also=("DL3021",),
     wrong="""

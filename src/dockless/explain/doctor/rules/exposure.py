@@ -78,6 +78,7 @@ def _needed_elsewhere(composed: Composed, port: Port) -> bool:
     "CF020",
     "warning",
     "A database is open to the network",
+    mends="safe",
     costs="Everybody in the same network can try passwords; Docker's port rules go past the host's firewall.",
     wrong="""
 services:
@@ -125,6 +126,7 @@ def open_database(composed: Composed) -> Iterator[Hit]:
     "CF021",
     "warning",
     "A development server is open to the network",
+    mends="safe",
     costs="Everybody in the same network gets tracebacks and a debugger, which runs whatever it is given.",
     wrong="""
 services:
@@ -227,6 +229,7 @@ def clash(composed: Composed) -> Iterator[Hit]:
     "CF023",
     "warning",
     "Ports beside the host's network",
+    mends="safe",
     costs="`ports` has no effect: the service listens on whatever port its program takes.",
     wrong="""
 services:

@@ -38,6 +38,7 @@ def _processes(recipe: Recipe) -> Iterator[tuple[Instruction, CommandLine]]:
     "DF041",
     "info",
     "MAINTAINER is deprecated",
+    mends="safe",
     costs="Tools that read an image's labels do not find it.",
     also=("DL4000", "MaintainerDeprecated"),
     wrong="""
@@ -67,6 +68,7 @@ def maintainer(recipe: Recipe) -> Iterator[Hit]:
     "DF042",
     "warning",
     "An instruction that a later one overrules",
+    mends="safe",
     costs="A reader takes the first for what is run; only the last one is.",
     also=("DL4003", "DL4004", "DL3012", "MultipleInstructionsDisallowed"),
     wrong="""
@@ -99,6 +101,7 @@ def overruled(recipe: Recipe) -> Iterator[Hit]:
     "DF043",
     "info",
     "The process is started through a shell",
+    mends="safe",
     costs="`stop` waits ten seconds and kills: the shell does not hand the signal on.",
     also=("DL3025", "JSONArgsRecommended"),
     wrong="""
@@ -139,6 +142,7 @@ def shell_form(recipe: Recipe) -> Iterator[Hit]:
     "DF044",
     "error",
     "A JSON array that is none",
+    mends="safe",
     costs="The brackets and quotes are handed to a shell: the container ends at once with “not found”.",
     wrong="""
 FROM python:3.13
@@ -213,6 +217,7 @@ def shell_words_in_array(recipe: Recipe) -> Iterator[Hit]:
     "DF046",
     "error",
     "EXPOSE of something that is no port",
+    mends="safe",
     costs="The build fails, or the port that was meant is not known to anybody.",
     also=("ExposeInvalidFormat", "ExposeProtoCasing", "DL3011"),
     wrong="""
@@ -281,6 +286,7 @@ def relative_workdir(recipe: Recipe) -> Iterator[Hit]:
     "DF048",
     "info",
     "Instructions are written in different case",
+    mends="safe",
     costs="Some of them are overlooked.",
     also=("ConsistentInstructionCasing",),
     wrong="""
@@ -317,6 +323,7 @@ def casing(recipe: Recipe) -> Iterator[Hit]:
     "DF049",
     "info",
     "The old form of ENV or LABEL",
+    mends="safe",
     costs="A second pair on the line becomes a part of the first one's value.",
     also=("LegacyKeyValueFormat",),
     wrong="""
@@ -359,6 +366,7 @@ def old_pairs(recipe: Recipe) -> Iterator[Hit]:
     "DF050",
     "info",
     "An empty line in a continued instruction",
+    mends="safe",
     costs="Docker says that this will be an error.",
     also=("NoEmptyContinuation",),
     wrong="""

@@ -15,6 +15,7 @@ rules = Table("compose")
     "CF040",
     "info",
     "Logs without end",
+    mends="safe",
     costs="The disk fills up, and then nothing on the machine works, the database first.",
     wrong="""
 services:
@@ -76,6 +77,7 @@ def _limited(part: Part) -> bool:
     "CF041",
     "info",
     "No memory limit beside a database",
+    mends="unsafe",
     costs="When the program takes all memory, the kernel ends the process that has most: the database.",
     wrong="""
 services:

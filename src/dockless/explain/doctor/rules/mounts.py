@@ -21,6 +21,7 @@ rules = Table("compose")
     "ST001",
     "warning",
     "Edits never reach the running program",
+    mends="safe",
     costs="The mount looks like live reload and is none: the program runs the copy in the image, until the next build.",
     wrong={
         "compose.yaml": """
@@ -144,6 +145,7 @@ def hidden_by(recipe: Recipe, target: str, mounted: set[str]) -> list[tuple[Run,
     "ST002",
     "warning",
     "A mount hides what the image built",
+    mends="safe",
     costs="The container starts without its dependencies: “module not found”; or with the host's, for another system.",
     wrong={
         "compose.yaml": """

@@ -45,6 +45,7 @@ def caches(run: Run, folder: str) -> bool:
     "DF001",
     "warning",
     "`apt-get install` names no package",
+    mends="safe",
     costs="Each build without a cache downloads the package lists, and a layer of some 20 MB keeps them, for nothing.",
     wrong="""
 FROM debian:trixie
@@ -117,6 +118,7 @@ def update_alone(recipe: Recipe) -> Iterator[Hit]:
     "DF003",
     "error",
     "A package manager waits for an answer",
+    mends="safe",
     costs="The build stops: there is nobody to answer “Do you want to continue? [Y/n]”.",
     also=("DL3014", "DL3030", "DL3038", "DL3034"),
     wrong="""
@@ -166,6 +168,7 @@ def _installs(command: Command) -> bool:
     "DF004",
     "info",
     "Recommended packages are installed too",
+    mends="unsafe",
     costs="Often twice the packages that were asked for: a larger image and more to keep up to date.",
     also=("DL3015",),
     wrong="""
@@ -203,6 +206,7 @@ def recommends(recipe: Recipe) -> Iterator[Hit]:
     "DF005",
     "info",
     "Package lists stay in the image",
+    mends="safe",
     costs="20 to 50 MB in a layer that every pull carries, out of date the next day.",
     also=("DL3009",),
     wrong="""
@@ -245,6 +249,7 @@ def lists_stay(recipe: Recipe) -> Iterator[Hit]:
     "DF006",
     "info",
     "`apt` in a script",
+    mends="safe",
     costs="Warnings in every build, and options that may change from one release to the next.",
     also=("DL3027",),
     wrong="""
@@ -310,6 +315,7 @@ def upgrades(recipe: Recipe) -> Iterator[Hit]:
     "DF008",
     "error",
     "Packages are installed before there are package lists",
+    mends="safe",
     costs="The build fails: “Unable to locate package”.",
     wrong="""
 FROM debian:trixie
@@ -356,6 +362,7 @@ def install_without_update(recipe: Recipe) -> Iterator[Hit]:
     "DF009",
     "info",
     "apk keeps its index in the image",
+    mends="safe",
     costs="A few megabytes in a layer that every pull carries.",
     also=("DL3019",),
     wrong="""
@@ -394,6 +401,7 @@ def apk_cache(recipe: Recipe) -> Iterator[Hit]:
     "DF010",
     "info",
     "dnf keeps its caches in the image",
+    mends="safe",
     costs="Often more than 100 MB in a layer that every pull carries.",
     also=("DL3032", "DL3040"),
     wrong="""

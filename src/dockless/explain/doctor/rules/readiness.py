@@ -30,6 +30,7 @@ def has_check(part: Part) -> bool:
     "CF010",
     "warning",
     "A dependency is started, but perhaps not ready",
+    mends="safe",
     costs="On a fresh machine the program starts before the database answers and ends with “connection refused”.",
     wrong="""
 services:
@@ -218,6 +219,7 @@ def no_check(composed: Composed) -> Iterator[Hit]:
     "CF012",
     "info",
     "A health check that is too early on the first start",
+    mends="safe",
     costs="What waits for the database is started while the image still sets it up, and loses its connection.",
     wrong="""
 services:
@@ -281,6 +283,7 @@ def through_socket(composed: Composed) -> Iterator[Hit]:
     "CF013",
     "error",
     "A health check in the wrong form",
+    mends="safe",
     costs="It never succeeds: there is no program of that name, or it gets words that were meant for a shell.",
     wrong="""
 services:
@@ -324,6 +327,7 @@ def wrong_form(composed: Composed) -> Iterator[Hit]:
     "CF014",
     "error",
     "Waiting for the end of a service that is always started again",
+    mends="safe",
     costs="`up` never goes on.",
     wrong="""
 services:
