@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from dockless.compose import model
-from dockless.compose.load.text import natural, single
+from dockless.compose.errors import ComposeError
+from dockless.compose.load.scalars import Timestamp
+from dockless.compose.load.text import go_text, natural, single
 from dockless.compose.load.units import duration_text
 
 
@@ -71,8 +73,10 @@ def plain(value: Any, form: Form) -> Any:
         return duration_text(value)
     if kind is model.FileMode:
         return f"0{value:o}"
-    if kind is float and not form.extensions and value.is_integer() and abs(value) < _EXPONENT:
-        return int(value)
+    if kind is Timestamp and not form.extensions:
+        return str(value)
+    if kind is float and not form.extensions and _finite(value).is_integer() and abs(value) < _EXPONENT:
+        return int(value) if abs(value) < _EXACT else int(_decimal(repr(value)))
     return value
 
 
@@ -87,8 +91,8 @@ def struct(value: Any, form: Form) -> dict[str, Any]:
         if type(entry) is float:
             entry = single(entry)
         found[shown] = _SHAPES[name](entry) if name in _SHAPES else plain(entry, form)
-    if form.extensions and (extensions := getattr(value, "extensions", None)):
-        found.update(plain(extensions, form))
+    if form.extensions and (own := getattr(value, "extensions", None)):
+        found.update(plain(own, form))
     return found
 
 
@@ -106,11 +110,33 @@ def _fields(kind: type[Struct], is_yaml: bool) -> tuple[tuple[str, str, Any, boo
     )
 
 
+def _finite(value: float) -> float:
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ComposeError(f"JSON has no number for {go_text(value)}: print the project as YAML")
+    return value
+
+
+def extensions(value: Any, form: Form) -> Any:
+    """The value of an `x-` key. An empty list is null in JSON."""
+    if isinstance(value, dict):
+        return {key: extensions(value[key], form) for key in form.order(value)}
+    if isinstance(value, list) and (value or form.extensions):
+        return [extensions(entry, form) for entry in value]
+    return None if isinstance(value, list) else plain(value, form)
+
+
 def _ulimit(value: model.Ulimit, form: Form) -> Any:
     if value.single:
         return value.single
     limits = {"soft": value.soft, "hard": value.hard}
     return limits if form.extensions else {key: limit for key, limit in limits.items() if limit}
+
+
+def _decimal(text: str) -> str:
+    """`1e+18`, `9.2e+18` → the digits, without an exponent."""
+    mantissa, _, power = text.partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    return whole + fraction.rstrip("0").ljust(int(power or 0), "0")
 
 
 def _hosts(value: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -131,5 +157,5 @@ def _env_files(value: tuple[model.EnvFile, ...]) -> list[Any]:
     ]
 
 
-_EXPONENT = 1e21
+_EXPONENT, _EXACT = 1e21, 2**53
 _SHAPES: Mapping[str, Callable[[Any], Any]] = {"extra_hosts": _hosts, "ssh": _keys, "env_file": _env_files}

@@ -13,7 +13,7 @@ from msgspec import structs
 from dockless.compose.load.loader import load_tree, load_variables
 from dockless.compose.load.options import LoadOptions
 from dockless.compose.model import Project, Service
-from dockless.compose.plain import JSON, YAML, Form, plain, struct
+from dockless.compose.plain import JSON, YAML, Form, extensions, plain, struct
 from dockless.compose.selection import in_dependency_order
 
 _SECTIONS = ("services", "networks", "volumes", "secrets", "configs", "models")
@@ -23,7 +23,7 @@ _NOT_IN_JSON = ("models",)
 
 def as_json(project: Project) -> str:
     """`config --format json`: a dollar sign is doubled, so that the text can be loaded again."""
-    tree = {**_sections(project, JSON), **plain(project.extensions, JSON)}
+    tree = {**_sections(project, JSON), **extensions(project.extensions, JSON)}
     for section in _NOT_IN_JSON:
         tree.pop(section, None)
     return _json({key: tree[key] for key in sorted(tree)}).replace("$", "$$")

@@ -40,7 +40,13 @@ def _listed(value: Any) -> Any:
 def _key_values(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    return {key: text for key, _, text in (str(item).partition("=") for item in value)}
+    found: dict[str, str] = {}
+    for index, item in enumerate(value):
+        key, equals, text = str(item).partition("=")
+        if not equals:
+            raise Trouble(f"invalid value {key!r}: expected key=value", (index,))
+        found[key] = text
+    return found
 
 
 def _mapped(names: list[Any], value: Callable[[], Any]) -> Map:

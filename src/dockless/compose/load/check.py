@@ -205,11 +205,20 @@ def _unique(wanted: bool) -> Rule:
             return
         seen: dict[Any, int] = {}
         for index, entry in enumerate(value):
-            key = repr(entry) if isinstance(entry, (dict, list)) else (type(entry) is bool, entry)
+            key = _comparable(entry)
             if seen.setdefault(key, index) != index:
                 report((*path, index), Trouble(f"{dotted(path)}: items {seen[key]} and {index} are equal"))
 
     return rule
+
+
+def _comparable(value: Any) -> Any:
+    """Equal for values that are equal in JSON, where 1 is 1.0 and not true."""
+    if isinstance(value, dict):
+        return tuple((key, _comparable(value[key])) for key in sorted(value))
+    if isinstance(value, list):
+        return ("list", *map(_comparable, value))
+    return (type(value) is bool, value)
 
 
 def _enum(allowed: list[Any]) -> Rule:

@@ -18,7 +18,7 @@ def check(project: Project, tree: Any, files: Files) -> None:
         for rule in _RULES:
             for path, message in rule(project, service):
                 problems.append(files.problem_in(tree, ("services", name, *path), Trouble(message)))
-    for path, message in _container_names(project):
+    for path, message in (*_container_names(project), *_secrets(project)):
         problems.append(files.problem_in(tree, path, Trouble(message)))
     if not problems:
         problems.extend(files.problem_in(tree, path, Trouble(message)) for path, message in _circles(project))
@@ -123,6 +123,12 @@ def _container_names(project: Project) -> Iterator[Fault]:
                 ("services", name, "container_name"),
                 f'container name "{service.container_name}" is already in use by service {owner}',
             )
+
+
+def _secrets(project: Project) -> Iterator[Fault]:
+    for name, secret in project.secrets.items():
+        if not (secret.external or secret.file or secret.environment):
+            yield ("secrets", name), f'secret "{name}" must declare either `file` or `environment`'
 
 
 def _watch(project: Project, service: Service) -> Iterator[Fault]:

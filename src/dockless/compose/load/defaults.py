@@ -13,6 +13,12 @@ def set_defaults(tree: dict[str, Any], files: Files) -> None:
     apply(_DEFAULTS, tree, files)
 
 
+def drop_fractions(tree: dict[str, Any], files: Files, warn: Callable[[str], None]) -> None:
+    """Changes the tree in place. A size with a fraction is none to Docker Compose, whose model this must equal; the
+    user is told of it."""
+    apply(table({pattern: _size(pattern.rpartition(".")[2], warn) for pattern in _SIZES}), tree, files)
+
+
 def check_values(tree: dict[str, Any], files: Files) -> None:
     """Raises ComposeError with all that is wrong."""
     apply(_CHECKS, tree, files)
@@ -26,6 +32,18 @@ def _defaults(**values: Any) -> Step:
         return value
 
     return fill
+
+
+def _size(key: str, warn: Callable[[str], None]) -> Step:
+    """A size with a fraction is none to Docker Compose, whose model this must equal; it is not dropped in silence."""
+
+    def without_fraction(value: Any) -> Any:
+        if isinstance(value, float):
+            warn(f"{key}: {value!r} is a number with a fraction, so it is ignored: write whole bytes or add a unit")
+            return None
+        return value
+
+    return without_fraction
 
 
 def _build_context(value: Any) -> Any:
@@ -61,15 +79,15 @@ def _one_source(*keys: str) -> Step:
         named = [key for key in keys if key in value]
         if len(named) > 1:
             raise Trouble(f"{' and '.join(repr(key) for key in named)} are mutually exclusive", (named[1],), key=True)
-        if not named and not value.get("external") and "driver" not in value:
+        if not named and "external" not in value and "driver" not in value:
             raise Trouble(f"one of {', '.join(repr(key) for key in keys)} must be set")
-        return _external_only(value)
+        return value
 
     return check
 
 
 def _host_ip(value: Any) -> Any:
-    if isinstance(value, dict) and (address := value.get("host_ip")) and not is_address(address):
+    if isinstance(value, dict) and (address := value.get("host_ip")) is not None and not is_address(address):
         raise Trouble(f"invalid IP address {address!r}", ("host_ip",))
     return value
 
@@ -87,7 +105,7 @@ def _count_or_ids(value: Any) -> Any:
 
 
 def _not_negative(value: Any) -> Any:
-    if isinstance(value, int) and value < 0:
+    if isinstance(value, (int, float)) and not 0 <= value < 1 << 63:
         raise Trouble("must be greater than or equal to 0")
     return value
 
@@ -122,4 +140,17 @@ _CHECKS = table(
         _DEVICES: _count_or_ids,
         "services.*.gpus.*": _count_or_ids,
     }
+)
+_SIZES = (
+    "services.*.mem_limit",
+    "services.*.mem_reservation",
+    "services.*.mem_swappiness",
+    "services.*.memswap_limit",
+    "services.*.shm_size",
+    "services.*.build.shm_size",
+    "services.*.blkio_config.device_read_bps.*.rate",
+    "services.*.blkio_config.device_read_iops.*.rate",
+    "services.*.blkio_config.device_write_bps.*.rate",
+    "services.*.blkio_config.device_write_iops.*.rate",
+    "services.*.volumes.*.tmpfs.size",
 )

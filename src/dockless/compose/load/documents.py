@@ -66,6 +66,8 @@ def load(parsed: list[Parsed], context: Context, included: tuple[str, ...] = ())
         raise ComposeError(f"{parsed[0].path}: empty compose file")
     defaults.set_defaults(tree, context.files)
     defaults.check_values(tree, context.files)
+    if context.interpolate:
+        defaults.drop_fractions(tree, context.files, context.warn)
     if context.resolve_paths:
         paths.resolve(tree, context.working_dir, context.home, context.files)
     _resolve_listed(tree, context.environment)

@@ -47,8 +47,10 @@ class Extender:
                 services, name, f'cannot extend service "{name}" in {path}: service "{wanted}" not found in {where}'
             )
         base = self._extended(wanted, origin, base_path, base_resets, chain)
-        if not isinstance(base, dict):
+        if base is None:
             return service
+        if not isinstance(base, dict):
+            self._fail(services, name, f'cannot extend service "{name}" in {path}: "{wanted}" is not a mapping')
         merged = clone(base)
         for reset in resets:
             _drop(merged, name, reset)

@@ -7,6 +7,7 @@ from dockless.compose.errors import Problem
 from dockless.compose.load.patterns import Node, table
 from dockless.compose.load.template import TemplateError, Variable, substitute, variables
 from dockless.compose.load.tree import Files, Path, Trouble, dotted
+from dockless.compose.load.units import number
 
 Cast = Callable[[str], Any]
 
@@ -98,24 +99,24 @@ def _boolean(text: str) -> bool:
     return lowered == "true"
 
 
-_KINDS: Mapping[Cast, str] = {_integer: "an integer", float: "a number", _boolean: "a boolean"}
+_KINDS: Mapping[Cast, str] = {_integer: "an integer", number: "a number", _boolean: "a boolean"}
 
 _CASTS: Node[Cast] = table(
     {
         "services.*.cpu_count": _integer,
-        "services.*.cpu_percent": float,
+        "services.*.cpu_percent": number,
         "services.*.cpu_period": _integer,
         "services.*.cpu_quota": _integer,
         "services.*.cpu_rt_period": _integer,
         "services.*.cpu_rt_runtime": _integer,
-        "services.*.cpus": float,
+        "services.*.cpus": number,
         "services.*.cpu_shares": _integer,
         "services.*.init": _boolean,
         "services.*.deploy.replicas": _integer,
         "services.*.deploy.update_config.parallelism": _integer,
-        "services.*.deploy.update_config.max_failure_ratio": float,
+        "services.*.deploy.update_config.max_failure_ratio": number,
         "services.*.deploy.rollback_config.parallelism": _integer,
-        "services.*.deploy.rollback_config.max_failure_ratio": float,
+        "services.*.deploy.rollback_config.max_failure_ratio": number,
         "services.*.deploy.restart_policy.max_attempts": _integer,
         "services.*.deploy.placement.max_replicas_per_node": _integer,
         "services.*.healthcheck.retries": _integer,

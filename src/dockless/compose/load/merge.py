@@ -124,7 +124,8 @@ def _pairs(value: Any) -> list[Any]:
 
 
 def _extra_hosts(base: Any, over: Any, _path: Path, _node: Any) -> Any:
-    return _joined(_host_pairs(base), _host_pairs(over))
+    first = _host_pairs(base)
+    return _joined(first, [pair for pair in _host_pairs(over) if pair not in first])
 
 
 def _host_pairs(value: Any) -> list[Any]:

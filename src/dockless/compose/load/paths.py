@@ -22,8 +22,8 @@ def resolve(tree: dict[str, Any], base: str, home: str, files: Files) -> None:
                 "services.*.extends.file": at.path,
                 "services.*.develop.watch.*.path": at.real_path,
                 "services.*.volumes.*": at.mount,
-                "configs.*.file": at.path,
-                "secrets.*.file": at.path,
+                "configs.*.file": at.source,
+                "secrets.*.file": at.source,
                 "volumes.*": at.volume,
             }
         ),
@@ -44,6 +44,10 @@ class _Resolver:
         if os.path.isabs(value) or _is_windows(value):
             return value
         return os.path.normpath(os.path.join(self._base, value))
+
+    def source(self, value: Any) -> Any:
+        """Of a config or secret: where it is empty, it is the folder."""
+        return self.path(value or ".") if isinstance(value, str) else value
 
     def context(self, value: Any) -> Any:
         if not isinstance(value, str) or "://" in value or value.startswith(("service:", *_REMOTE_CONTEXT)):

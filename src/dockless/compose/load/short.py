@@ -29,14 +29,15 @@ def ports(spec: str) -> list[dict[str, Any]]:
         port: dict[str, Any] = {"mode": "ingress"}
         if host_ip:
             port["host_ip"] = host_ip
-        port["target"] = first + offset
+        if first + offset:  # there is no port 0: what has no target is refused later
+            port["target"] = first + offset
         if published:
             port["published"] = f"{host_first + offset}"
             if first == last and host_first != host_last:
                 port["published"] += f"-{host_last}"
         port["protocol"] = protocol
         found.append(port)
-    return sorted(found, key=lambda port: str(port["target"]))
+    return sorted(found, key=lambda port: str(port.get("target")))
 
 
 def _port_parts(spec: str) -> tuple[str, str, str]:
@@ -147,6 +148,6 @@ def device(spec: str) -> dict[str, Any]:
         raise Trouble(f"confusing device mapping, please use long syntax: {spec}")
     return {
         "source": parts[0],
-        "target": parts[1] if len(parts) > 1 else parts[0],
+        "target": (parts[1] if len(parts) > 1 else "") or parts[0],
         "permissions": parts[2] if len(parts) > 2 else "rwm",
     }

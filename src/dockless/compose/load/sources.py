@@ -60,9 +60,7 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
     # The files may have moved the project's folder, and with it the default .env.
     env_files = _env_files(options, cwd, home())
     add_env_files(environment, env_files, files, warn)
-    profiles = options.profiles or tuple(
-        name for name in (part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(",")) if name
-    )
+    profiles = options.profiles or tuple(part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(","))
     return Sources(
         tuple(path if path == "-" else os.path.normpath(path) for path in named),
         home(),

@@ -5,6 +5,7 @@ way of their own. Each type's readers are made when it is first met.
 """
 
 import collections.abc
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -75,6 +76,12 @@ def _reader(hint: Any) -> Reader:
     raise TypeError(f"no reader for {hint}")
 
 
+def _no_float(value: Any) -> str:
+    if isinstance(value, float):
+        raise ValueError(f"{go_text(value)} is a number with a fraction: write an integer or put it in quotes")
+    return _text(value)
+
+
 def _text(value: Any) -> str:
     return str(value) if isinstance(value, str) else go_text(value)
 
@@ -96,7 +103,7 @@ def _integer(value: Any) -> int:
             return units_integer(value)
         except ValueError:
             raise ValueError(f"{value!r} is not an integer") from None
-    return int(value)
+    return (int(value) + (1 << 63)) % (1 << 64) - (1 << 63)  # as 64 bits hold it
 
 
 def units_integer(text: str) -> int:
@@ -119,7 +126,7 @@ def _unsigned(bits: int) -> Reader:
 
 def _number(value: Any) -> float:
     try:
-        return single(float(value))
+        return single(units.number(value) if isinstance(value, str) else float(value))
     except (ValueError, OverflowError):
         raise ValueError(f"{value!r} is not a number") from None
 
@@ -139,8 +146,8 @@ def _mode(value: Any) -> model.FileMode:
     if not isinstance(value, str):
         return model.FileMode(value)
     try:
-        return model.FileMode(int(value.lower().removeprefix("0o"), 8))
-    except ValueError:
+        return model.FileMode(int(_OCTAL.fullmatch(value)[0], 8))  # type: ignore[index]
+    except TypeError:
         raise ValueError(f"{value!r} is not an octal file mode") from None
 
 
@@ -175,6 +182,10 @@ def _entries(item: Reader, *, optional: bool) -> Reader:
     return read_entries
 
 
+def _plain_options(value: Any) -> dict[str, str]:
+    return {key: "" if entry is None else _no_float(entry) for key, entry in value.items()}
+
+
 def _mapping(value: Any) -> dict[str, str]:
     """A mapping, or a list of `key=value`; without a value it is empty."""
     if isinstance(value, dict):
@@ -186,7 +197,12 @@ def _environment(value: Any) -> dict[str, str | None]:
     """The same, but no value is told from an empty one."""
     if isinstance(value, dict):
         return {key: None if entry is None else _text(entry) for key, entry in value.items()}
-    return {key: text if equals else None for key, equals, text in (_text(entry).partition("=") for entry in value)}
+    found: dict[str, str | None] = {}
+    for key, equals, text in (_text(entry).partition("=") for entry in value):
+        if key != key.rstrip():
+            raise ValueError(f"variable {key!r} is declared with a trailing space")
+        found[key] = text if equals else None
+    return found
 
 
 def _command(value: Any) -> tuple[str, ...]:
@@ -202,9 +218,12 @@ def _test(value: Any) -> tuple[str, ...]:
 def _hosts(value: Any) -> dict[str, tuple[str, ...]]:
     """`host=address`, `host:address`, or a mapping of one or more addresses; brackets around IPv6 go."""
     pairs: list[tuple[str, str]] = []
+    found: dict[str, tuple[str, ...]] = {}
     if isinstance(value, dict):
         for host, addresses in value.items():
             listed = addresses if isinstance(addresses, list) else [addresses]
+            if not listed:
+                found[host] = ()
             pairs.extend((host, "" if address is None else _text(address)) for address in listed)
     else:
         for entry in map(_text, value):
@@ -214,11 +233,11 @@ def _hosts(value: Any) -> dict[str, tuple[str, ...]]:
             if not equals:
                 raise ValueError(f"invalid additional host, missing IP: {entry}")
             pairs.append((host, address))
-    found: dict[str, tuple[str, ...]] = {}
     for host, address in pairs:
-        if not host or not address:
+        if not host:
             raise ValueError(f"invalid additional host {host}={address}")
-        found[host] = (*found.get(host, ()), address[1:-1] if address[0] == "[" and address[-1] == "]" else address)
+        bare = address[1:-1] if len(address) > 2 and address[0] == "[" and address[-1] == "]" else address
+        found[host] = (*found.get(host, ()), bare)
     return found
 
 
@@ -250,7 +269,9 @@ def _external(value: Any) -> bool:
 
 def _options(value: Any) -> dict[str, tuple[str, ...]]:
     return {
-        key: tuple(map(_text, entry)) if isinstance(entry, list) else (_text(entry),) for key, entry in value.items()
+        key: tuple(map(_text, entry)) if isinstance(entry, list) else (_text(entry),)
+        for key, entry in value.items()
+        if entry != []
     }
 
 
@@ -259,6 +280,7 @@ def described(trouble: Trouble, at: tuple[str | int, ...]) -> str:
     return f"{dotted((*at, *trouble.path))}: {trouble.message}"
 
 
+_OCTAL = re.compile("[-+]?[0-7]+")
 _NULLABLE = frozenset({"networks", "models"})
 _SCALARS: dict[Any, Reader] = {
     str: _text,
@@ -272,7 +294,7 @@ _SCALARS: dict[Any, Reader] = {
     Any: lambda value: value,
 }
 _FIELDS: dict[Any, dict[str, Reader]] = {
-    model.Service: {"command": _command, "entrypoint": _command, "extra_hosts": _hosts},
+    model.Service: {"command": _command, "entrypoint": _command, "extra_hosts": _hosts, "group_add": _list(_no_float)},
     model.Hook: {"command": _command},
     model.Build: {"extra_hosts": _hosts, "ssh": _ssh},
     model.Ulimit: {"soft": _whole, "hard": _whole},
@@ -285,8 +307,8 @@ _FIELDS: dict[Any, dict[str, Reader]] = {
     model.UpdateConfig: {"parallelism": _unsigned(64)},
     model.RestartPolicy: {"max_attempts": _unsigned(64)},
     model.Placement: {"max_replicas_per_node": _unsigned(64)},
-    model.Port: {"target": _unsigned(32)},
+    model.Port: {"target": _unsigned(32), "published": _no_float},
     model.Network: {"external": _external},
     model.Volume: {"external": _external},
-    model.FileObject: {"external": _external},
+    model.FileObject: {"external": _external, "driver_opts": _plain_options},
 }

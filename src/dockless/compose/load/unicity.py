@@ -91,9 +91,17 @@ def _granted(folder: str) -> Index:
 def _port(entry: Any) -> str:
     if not isinstance(entry, dict):
         return go_text(entry)
+    if "target" not in entry:
+        raise Trouble("the target port is missing")
     address, protocol = entry.get("host_ip", "0.0.0.0"), entry.get("protocol", "tcp")
     # A number is not the same as its text here: so it is in Docker Compose, whose config hash ours must equal.
-    return f"{address}:{entry.get('published')!r}:{go_text(entry.get('target'))}/{protocol}"
+    return f"{address}:{entry.get('published')!r}:{entry['target']!r}/{protocol}"
+
+
+def _exposed(entry: Any) -> str:
+    if isinstance(entry, float):
+        raise Trouble(f"{go_text(entry)} is not a port")
+    return go_text(entry)
 
 
 def _path(entry: Any) -> str:
@@ -119,7 +127,7 @@ _INDEXES: Mapping[str, Index] = {
     "services.*.dns_search": _key,
     "services.*.environment": _key,
     "services.*.env_file": _path,
-    "services.*.expose": go_text,
+    "services.*.expose": _exposed,
     "services.*.labels": _key,
     "services.*.links": _key,
     "services.*.networks.*.aliases": _key,

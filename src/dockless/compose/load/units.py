@@ -41,6 +41,13 @@ def size(text: str) -> int:
     return int(number)
 
 
+def number(text: str) -> float:
+    """A number as Go writes them, so without blanks around it; ValueError if it is none."""
+    if text != text.strip() or not text.isascii():
+        raise ValueError(text)
+    return float.fromhex(text) if "p" in text.lower() else float(text)
+
+
 def duration(text: str) -> int:
     """Nanoseconds. ValueError if the text is no length of time."""
     rest = text[1:] if text[:1] in ("-", "+") else text
