@@ -2,13 +2,13 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import case_files
 import loading
 import pytest
 import record_cases
+from msgspec.structs import replace
 
 from dockless.compose import printing
 from dockless.compose.errors import ComposeError

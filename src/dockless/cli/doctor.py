@@ -201,7 +201,7 @@ def _targets(session: Session, paths: tuple[str, ...]) -> list["LoadOptions | st
 
 
 def _target(session: Session, path: Path, given: str) -> list["LoadOptions | str"]:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from dockless.cli.session import COMPOSE_FILES
 

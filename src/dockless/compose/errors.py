@@ -5,11 +5,11 @@ A `ComposeError` holds every problem that was found at once; its text is what th
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One mistake. `line` and `column` count from 1 (0: the place is not known); `source` is that line's text."""
 
     message: str

@@ -1,7 +1,6 @@
 """The model as plain values in the shape that `config` prints: JSON and YAML differ in what they leave out."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,8 +13,7 @@ from dockless.compose.load.text import go_text, natural, single
 from dockless.compose.load.units import duration_text
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How one of the formats differs: fields that are always there, other names, whether `x-` keys are shown, and the
     order of the user's own keys."""
 

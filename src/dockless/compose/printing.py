@@ -4,11 +4,11 @@ Each function returns text that ends with a newline, unless it is empty or JSON;
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from dockless.compose.load.loader import load_tree, load_variables
 from dockless.compose.load.options import LoadOptions

@@ -3,8 +3,10 @@ those before it; the result is checked and brought into canonical form after eac
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dockless.compose.errors import ComposeError, Problem, gathered
 from dockless.compose.load import defaults, paths, unicity
@@ -21,8 +23,7 @@ from dockless.compose.load.tree import Files, Map, Path
 _VERSION = "{}: the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What all files of one load share; an included project has its own environment and folder."""
 
     files: Files
@@ -40,8 +41,7 @@ class Context:
         return replace(self, working_dir=working_dir, environment=environment)
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """One file's documents, as read."""
 
     path: str

@@ -3,8 +3,9 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 
 def read_standard_input() -> str:
@@ -12,8 +13,7 @@ def read_standard_input() -> str:
     return sys.stdin.read()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadOptions:
+class LoadOptions(Struct, frozen=True, kw_only=True):
     """As the command line gives them.
 
     `files` are the values of `-f` (`-`: standard input); empty: `COMPOSE_FILE`, else compose.yaml and its kin in

@@ -5,8 +5,9 @@ pattern names by what its function returns, and then goes on into the result.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from dockless.compose.errors import Problem
 from dockless.compose.load.tree import Files, Path, Trouble, dotted
@@ -15,8 +16,7 @@ T = TypeVar("T")
 Step = Callable[[Any], Any]
 
 
-@dataclass(slots=True)
-class Node(Generic[T]):
+class Node(Struct, Generic[T]):
     """One place in a table: what its pattern says, and where further patterns lead."""
 
     here: T | None = None

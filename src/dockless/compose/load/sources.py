@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dockless.compose.errors import ComposeError, NoConfigurationError
 from dockless.compose.load.environment import read_env_file
@@ -20,8 +21,7 @@ OVERRIDES = (
 _REMOTE = ("git@", "git://", "ssh://", "http://", "https://", "oci://", "github.com/", "bitbucket.org/", "gitlab.com/")
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """`files` are absolute paths or `-`; `environment` is the process's over that of the env files."""
 
     files: tuple[str, ...]

@@ -240,7 +240,7 @@ def dockerfile_of(build: Build) -> str:
 
 
 def _with(options: LoadOptions, **changes: Any) -> LoadOptions:
-    from dataclasses import replace as changed
+    from msgspec.structs import replace as changed
 
     return changed(options, **changes)
 
