@@ -13,7 +13,8 @@ from standins_runner import UnshareRunner, started
 
 from dockless.images.store import Image, ImageStore
 from dockless.places import Places
-from dockless.standins import StandIns
+from dockless.standins.schema import SCHEMA
+from dockless.standins.standins import StandIns
 from dockless.state import Database
 
 
@@ -77,7 +78,7 @@ class Workshop:
 
 def new_workshop(root: Path) -> Workshop:
     places = Places(root, root / "run")
-    database = Database(places.database, (*ImageStore.SCHEMA, *StandIns.SCHEMA))
+    database = Database(places.database, (*ImageStore.SCHEMA, *SCHEMA))
     images = ImageStore(places, database)
     stand_ins = StandIns(places, images, images.layers, database, UnshareRunner(), dict(os.environ))
     return Workshop(places, images, stand_ins)

@@ -8,7 +8,9 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dockless.build import cache as build_cache
 from dockless.build.builder import Builder
@@ -38,9 +40,12 @@ from dockless.images.trees import remove_tree
 from dockless.launcher.client import ExitStatus, Started
 from dockless.network.fabric import FabricError, RelayLost
 from dockless.places import Places
-from dockless.standins.standins import StandIns
+from dockless.standins import schema as stand_in_tables
 from dockless.state import Database
 from dockless.wire.errors import NotFound
+
+if TYPE_CHECKING:
+    from dockless.standins.standins import StandIns
 
 
 class Engine:
@@ -59,7 +64,7 @@ class Engine:
         places.containers.mkdir(mode=0o700, exist_ok=True)
         self._places = places
         self._database = Database(
-            places.database, (*records.SCHEMA, *ImageStore.SCHEMA, *build_cache.SCHEMA, *StandIns.SCHEMA)
+            places.database, (*records.SCHEMA, *ImageStore.SCHEMA, *build_cache.SCHEMA, *stand_in_tables.SCHEMA)
         )
         self._table: Table[ContainerRecord] = Table(self._database, "containers", ContainerRecord)
         volume_table: Table[VolumeRecord] = Table(self._database, "volumes", VolumeRecord)
@@ -104,13 +109,20 @@ class Engine:
         )
         self.execs = Execs(self._helpers, self._lifecycle, self._events, self._find, self._layers)
         self._steps = Steps(places, self._helpers, networks)
-        stand_ins = StandIns(places, self._store, self._store.layers, self._database, self._steps, environ)
+
+        @cache
+        def stand_ins() -> "StandIns":
+            # A tenth of the engine's own start, and most engines never make one.
+            from dockless.standins.standins import StandIns
+
+            return StandIns(places, self._store, self._store.layers, self._database, self._steps, environ)
+
         obtaining = Obtaining(self._store, stand_ins, environ)
 
         builder = Builder(self._store, self._store.layers, self._database, self._steps, obtaining.base, places)
 
         def keep() -> set[str]:
-            return {record.image_id for record in self._table} | builder.cache.layers() | stand_ins.keep()
+            return {record.image_id for record in self._table} | builder.cache.layers() | stand_ins().keep()
 
         self.images = Images(places, self._store, builder, obtaining, self._events, lambda: self._table, keep, environ)
         self.networks = NetworksWithContainers(

@@ -6,6 +6,7 @@ it answers, has the last word.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dockless.images.credentials import Credentials
 from dockless.images.errors import ImageError
@@ -16,7 +17,9 @@ from dockless.images.registry import RegistryClient
 from dockless.images.store import Image, ImageStore
 from dockless.images.transport import RegistryUnreachable
 from dockless.standins.errors import StandInError
-from dockless.standins.standins import StandIns
+
+if TYPE_CHECKING:
+    from dockless.standins.standins import StandIns
 
 MIRROR = "DOCKLESS_REGISTRY_MIRROR"
 
@@ -36,9 +39,9 @@ class Wish:
 
 
 class Obtaining:
-    """`environ` is the engine's: it names mirrors and credentials."""
+    """`environ` is the engine's: it names mirrors and credentials. `stand_ins` is called when the first is wanted."""
 
-    def __init__(self, images: ImageStore, stand_ins: StandIns, environ: Mapping[str, str]) -> None:
+    def __init__(self, images: ImageStore, stand_ins: "Callable[[], StandIns]", environ: Mapping[str, str]) -> None:
         self._images = images
         self._stand_ins = stand_ins
         self._environ = environ
@@ -86,14 +89,15 @@ class Obtaining:
         if here is not None:
             progress(PullEvent("", f"{name}: no registry can be reached; the image that is here is used"))
             return here
-        if self._stand_ins.find(name) is None:
+        stand_ins = self._stand_ins()
+        if stand_ins.find(name) is None:
             raise CannotObtain(
                 f"{name} cannot be pulled: {error}. No stand-in is known for it either; load it from an archive, or "
                 f"let {MIRROR} name a registry that can be reached"
             ) from error
         progress(PullEvent("", f"No registry can be reached; making a stand-in for {name} from this host's packages"))
         try:
-            return self._stand_ins.make(name, lambda line: progress(PullEvent("", line)))
+            return stand_ins.make(name, lambda line: progress(PullEvent("", line)))
         except (StandInError, ImageError) as reason:
             raise CannotObtain(
                 f"{name} cannot be pulled: {error}. A stand-in cannot be made either: {reason}"

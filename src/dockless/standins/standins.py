@@ -67,11 +67,6 @@ class Made:
 class StandIns:
     """One for the engine. All methods may be called from many threads; `make` blocks for seconds."""
 
-    SCHEMA: tuple[str, ...] = (
-        "CREATE TABLE IF NOT EXISTS standin_layers (key TEXT PRIMARY KEY, diff_id TEXT NOT NULL, made REAL NOT NULL)",
-        "CREATE TABLE IF NOT EXISTS standin_images (key TEXT PRIMARY KEY, image_id TEXT NOT NULL, made REAL NOT NULL)",
-    )
-
     def __init__(
         self,
         places: Places,

@@ -1,0 +1,6 @@
+"""The tables of the stand-ins. Apart from what makes them, which an engine imports when the first is asked for."""
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS standin_layers (key TEXT PRIMARY KEY, diff_id TEXT NOT NULL, made REAL NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS standin_images (key TEXT PRIMARY KEY, image_id TEXT NOT NULL, made REAL NOT NULL)",
+)
