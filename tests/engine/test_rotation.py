@@ -82,7 +82,7 @@ def test_options_are_dockers() -> None:
     assert parse_options({}) is None
     assert parse_options({"max-size": "10m", "max-file": "3"}) == Rotation(10_000_000, 3)
     assert parse_options({"max-size": "1.5k", "tag": "x"}) == Rotation(1500, 1)
-    for wrong in ({"max-size": "much"}, {"max-size": "0"}, {"max-file": "2"}, {"max-file": "0"}, {"colour": "red"}):
+    for wrong in ({"max-size": "much"}, {"max-size": "0"}, {"max-file": "0"}, {"colour": "red"}):
         with pytest.raises(BadOption):
             parse_options(wrong)
 

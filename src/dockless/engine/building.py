@@ -22,6 +22,7 @@ from dockless.engine import lending
 from dockless.engine.background import Feed
 from dockless.engine.lending import Lent
 from dockless.engine.obtaining import CannotObtain, Obtaining
+from dockless.images.compression import decompress
 from dockless.images.errors import ImageError
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
@@ -171,7 +172,7 @@ class Building:
 async def _receive(context: AsyncIterator[bytes], folder: Path) -> None:
     """Unpacks the archive as it comes; the client is held back while the disk does not keep up."""
     incoming: Feed[bytes] = Feed(limit=16)
-    unpacking = asyncio.create_task(asyncio.to_thread(extract, incoming.blocking(), folder))
+    unpacking = asyncio.create_task(asyncio.to_thread(lambda: extract(decompress(incoming.blocking()), folder)))
     try:
         async for chunk in context:
             if unpacking.done():
@@ -185,9 +186,10 @@ async def _receive(context: AsyncIterator[bytes], folder: Path) -> None:
 def _say(feed: Feed[Progress], event: BuildEvent, *, quiet: bool) -> None:
     if quiet:
         return
+    # Docker's own clients look for the image's id in the last line: ours goes first.
+    feed.put(Progress(**trace(event)))
     for message in classic_messages(event):
         feed.put(Progress(**message))
-    feed.put(Progress(**trace(event)))
 
 
 def _host(entry: str) -> tuple[str, str]:

@@ -46,9 +46,7 @@ def check(host: HostConfig) -> None:
     if host.auto_remove and policy.name not in ("", "no"):
         raise BadParameter("can't create 'AutoRemove' container with restart policy")
     if host.log_config.type not in _LOG_DRIVERS:
-        raise BadParameter(
-            f'logger: no log driver named "{host.log_config.type}" is registered; there are json-file and none'
-        )
+        raise BadParameter(f"logger: no log driver named '{host.log_config.type}' is registered")
     if host.log_config.type != "none":
         try:
             parse_options(host.log_config.config or {})

@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,15 +62,25 @@ async def commit(places: Places, store: ImageStore, record: ContainerRecord, wis
     stands = record.running and record.state.status != "paused" and wish.pause
     group = cgroup_path(record)
     with store.layers.use():
-        if stands:
-            await asyncio.to_thread(cgroups.freeze, group)
+        stands = stands and await asyncio.to_thread(_while_it_lives, cgroups.freeze, group)
         try:
             layer = await asyncio.to_thread(_stored, places, store, record)
         finally:
             if stands:
-                await asyncio.to_thread(cgroups.thaw, group)
+                await asyncio.to_thread(_while_it_lives, cgroups.thaw, group)
         whole = _described(record, base.config, config, layer, wish)
         return await asyncio.to_thread(store.create, whole, names=names)
+
+
+def _while_it_lives(act: Callable[[str], None], group: str) -> bool:
+    """Answers whether the group was there: a container may end just now, and stands still then, too."""
+    try:
+        act(group)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
+        return False
+    return True
 
 
 def _reference(wish: Wish) -> Reference:

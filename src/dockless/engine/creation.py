@@ -96,12 +96,9 @@ def _merge(request: ContainerCreateRequest, image: ContainerConfig, identity: st
 
 
 def _environment(image: tuple[str, ...], request: tuple[str, ...]) -> tuple[str, ...]:
-    """By name, the request's value wins; `NAME` without `=` takes the variable away."""
-    merged: dict[str, str | None] = {entry.partition("=")[0]: entry for entry in image}
-    for entry in request:
-        name, equals, _ = entry.partition("=")
-        merged[name] = entry if equals else None
-    values = [entry for entry in merged.values() if entry is not None]
+    """By name, the request's value wins; `NAME` without `=` is shown, and takes the variable away (`engine/spec`)."""
+    merged = {entry.partition("=")[0]: entry for entry in (*image, *request)}
+    values = list(merged.values())
     if "PATH" not in merged:
         values.insert(0, DEFAULT_PATH)
     return tuple(values)

@@ -102,7 +102,8 @@ class Execs:
         sending = asyncio.create_task(self._send_input(item, stream)) if item.body.attach_stdin else None
         wanted = _wanted(item.body)
         try:
-            await forward(listener, stream, raw=item.body.tty, wanted=wanted)
+            # As in Docker, the start's own word decides whether there are frames.
+            await forward(listener, stream, raw=tty, wanted=wanted)
             await item.ended.wait()
         except ConnectionError:
             pass  # the client is gone; the process goes on, as in Docker

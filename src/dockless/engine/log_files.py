@@ -40,9 +40,7 @@ def parse_options(options: Mapping[str, str]) -> Rotation | None:
     if files and not (files.isdecimal() and 1 <= int(files) <= _MOST_FILES):
         raise BadOption(f"max-file cannot be less than 1 or more than {_MOST_FILES}: {files!r}")
     if not size or size == "-1":
-        if files and int(files) > 1:
-            raise BadOption("max-file cannot be set without max-size")
-        return None
+        return None  # `max-file` alone has nothing to count
     found = _SIZE.fullmatch(size.strip())
     most = round(float(found[1]) * 1000 ** _POWERS[found[2].lower()]) if found else 0
     if most <= 0:

@@ -4,7 +4,6 @@
 """
 
 import builtins
-import re
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -30,7 +29,6 @@ from dockless.wire.times import parse_time, rfc3339
 PREDEFINED = ("bridge", "host", "none")
 _DRIVERS = {"bridge": "bridge", "host": "host", "none": "null"}
 _OF_THE_HOST = ("macvlan", "ipvlan")
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _POOL6 = IPv6Network("fd6b:646f:636b::/48")
 
 AnyNetwork = IPv4Network | IPv6Network
@@ -197,8 +195,8 @@ class Networks:
         )
 
     def _checked(self, body: NetworkCreateRequest) -> NetworkRecord:
-        if not _NAME.fullmatch(body.name):
-            raise BadParameter(f'invalid network name: "{body.name}"')
+        if not body.name.strip():
+            raise BadParameter("invalid network name: it is empty")
         if self._table.named(body.name):
             raise Conflict(f"network with name {body.name} already exists")
         driver = body.driver or "bridge"
@@ -238,12 +236,13 @@ class Networks:
     def _addresses(self, asked: IPAM, ipv6: bool) -> IPAM:
         """Each pool checked and with a gateway; the default pools where none was asked for."""
         config = [self._checked_pool(item) for item in asked.config or () if item != IPAMConfig()]
+        if not ipv6:
+            # As in Docker, such a network has no IPv6, and that a subnet for it is named is no error.
+            config = [item for item in config if ip_network(item.subnet).version == 4]
         found = [ip_network(item.subnet).version for item in config]
         versions = set(found)
         if len(found) > len(versions):
             raise Forbidden("invalid network config: bridge driver doesn't support multiple subnets")
-        if 6 in versions and not ipv6:
-            raise BadParameter("invalid network config: an IPv6 subnet needs EnableIPv6 (docker network create --ipv6)")
         if 4 not in versions:
             subnet = self._free_subnet()
             config.insert(0, IPAMConfig(subnet=str(subnet), gateway=str(gateway_of(subnet))))

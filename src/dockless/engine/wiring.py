@@ -184,8 +184,11 @@ class Wiring:
         """`container:alias` entries, of the host configuration and of each endpoint, as alias → container id."""
         found = {}
         for endpoint in record.endpoints.values():
-            for linked, alias in self._linked(endpoint.settings.links or ()):
-                found[alias] = linked.id
+            for entry in endpoint.settings.links or ():
+                target, alias = links.split(entry)
+                # On a network of the user's own a link may name a container that is yet to come.
+                if (linked := self._find(target)) is not None:
+                    found[alias] = linked.id
         legacy = links.is_legacy(record)
         for linked, alias in self._linked(record.host.links or ()):
             for name in links.names(linked, alias) if legacy else (alias,):
