@@ -31,12 +31,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Folder]:
     engine: dict[str, str] = request.getfixturevalue(f"on_{request.param}")
     path = tmp_path / "p"
     shutil.copytree(KEYS, path)
-    device = next(
-        iter(sorted(name for name in os.listdir("/sys/block") if not name.startswith(("loop", "ram")))), "loop0"
-    )
-    found = Folder(
-        path, engine | {"KEYS_VALUE": "out of the environment", "KEYS_DEVICE": f"/dev/{device}", "PWD": str(path)}
-    )
+    found = Folder(path, engine | {"KEYS_VALUE": "out of the environment", "KEYS_DEVICE": a_device(), "PWD": str(path)})
     yield found
     found.run("down", "-v", "-t", "0", "--remove-orphans")
     if names := found.ok("container", "ls", "-aq").split():
@@ -45,6 +40,12 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Folder]:
         found.ok("network", "rm", *networks)
     if volumes := found.ok("volume", "ls", "-q").split():
         found.ok("volume", "rm", *volumes)
+
+
+def a_device() -> str:
+    """A disk of this machine, for limits on what is read and written."""
+    found = sorted(name for name in os.listdir("/sys/block") if not name.startswith(("loop", "ram")))
+    return f"/dev/{next(iter(found), 'loop0')}"
 
 
 def prepared(folder: Folder, project: str) -> dict[str, Any]:

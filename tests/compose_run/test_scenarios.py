@@ -51,9 +51,12 @@ class Folder:
         ours = ("COMPOSE_", "DOCKLESS_", "DOCKER_")
         return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | self.engine
 
+    def command(self, *arguments: str) -> list[str]:
+        return [*COMMAND, *arguments]
+
     def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*COMMAND, *arguments],
+            self.command(*arguments),
             cwd=self.path,
             env=self.environment,
             capture_output=True,
@@ -196,7 +199,9 @@ def test_an_up_that_is_killed_is_finished_by_the_next(folder: Folder, moment: in
     if recreate:
         folder.ok("up", "-d")
     arguments = ["up", "-d", "--force-recreate"] if recreate else ["up", "-d"]
-    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder.path, env=folder.environment, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        folder.command(*arguments), cwd=folder.path, env=folder.environment, stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     for _ in range(2 + moment * 2):
         process.stderr.readline()
@@ -277,7 +282,7 @@ def test_configs_secrets_and_hosts_arrive(folder: Folder) -> None:
 def test_up_in_the_foreground_shows_output_and_ctrl_c_stops(folder: Folder) -> None:
     folder.write(TWO)
     process = subprocess.Popen(
-        [*COMMAND, "up"],
+        folder.command("up"),
         cwd=folder.path,
         env=folder.environment,
         stdout=subprocess.PIPE,

@@ -87,7 +87,11 @@ class Wiring:
 
     def rename(self, fabric: Fabric, record: ContainerRecord) -> None:
         """The names by which others find a running container follow its record."""
-        with fabric.sandbox_of(record.state.pid) as sandbox:
+        try:
+            sandbox = fabric.sandbox_of(record.state.pid)
+        except FabricError:
+            return  # it has just ended, and nobody finds it any more
+        with sandbox:
             for endpoint in record.endpoints.values():
                 fabric.attach(sandbox, self._spec(record, endpoint))
 

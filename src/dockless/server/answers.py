@@ -34,6 +34,11 @@ async def progress(found: ProgressMessages, request: Request) -> Streaming:
     return Streaming(_progress(first, found, request.fault))
 
 
+def unchecked_progress(found: ProgressMessages, request: Request) -> Streaming:
+    """Every failure is the last message."""
+    return Streaming(_progress(None, found, request.fault))
+
+
 async def _progress(
     first: Progress | dict[str, Any] | None, found: ProgressMessages, fault: Callable[[Exception], str]
 ) -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """Routes about images and builds."""
 
-from dockless.server.answers import TAR, later, progress
+from dockless.server.answers import TAR, later, progress, unchecked_progress
 from dockless.server.messages import Answer, Query, Request, Response, Streaming, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
@@ -78,8 +78,9 @@ async def save(engine: Engine, request: Request) -> Answer:
 
 
 async def load(engine: Engine, request: Request) -> Answer:
+    """As in Docker, what is wrong with the archive is always told in the stream."""
     found = await later(engine.images, "load")(request.body.chunks(), quiet=request.query.flag("quiet"))
-    return await progress(found, request)
+    return unchecked_progress(found, request)
 
 
 async def prune(engine: Engine, request: Request) -> Answer:
