@@ -36,11 +36,17 @@ class TheirFolder(Folder):
     """What is about the project goes to Docker Compose; what looks at the engine stays ours."""
 
     host: str = ""
+    # It sends ports to expose as they are written, and forgets the mode of a `volumes_from`; on the real Docker, too.
+    unseen = frozenset(("Config.ExposedPorts", "touch /made/y 2>&1"))
 
     @property
     def environment(self) -> dict[str, str]:
         found = super().environment | {"DOCKER_BUILDKIT": "0", "COMPOSE_BAKE": "false"}
         return found | {"DOCKER_HOST": self.host} if self.host else found
+
+    def stopped_by(self, reason: str) -> bool:
+        """It asks an engine for its API's version; ours is 1.47."""
+        return reason.endswith(("API 1.48", "API 1.49"))
 
     def command(self, *arguments: str) -> list[str]:
         if arguments[0] in ("container", "image", "inspect", "network", "rmi", "serve", "volume"):

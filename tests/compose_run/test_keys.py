@@ -52,10 +52,11 @@ def prepared(folder: Folder, project: str) -> dict[str, Any]:
     """The project as `compose.yaml`, without what the peer cannot do; its services with what they show."""
     text = (KEYS / f"{project}.yaml").read_text()
     content = yaml.safe_load(text)
-    if "DOCKER_HOST" in folder.engine:
-        content["services"] = {
-            name: service for name, service in content["services"].items() if "x-not-on-docker" not in service
-        }
+    content["services"] = {
+        name: service
+        for name, service in content["services"].items()
+        if not folder.stopped_by(service.get("x-not-on-docker", ""))
+    }
     for network in content.get("networks", {}).values():
         if "DOCKER_HOST" in folder.engine and network.get("enable_ipv6"):
             network["enable_ipv6"] = False
@@ -66,6 +67,9 @@ def prepared(folder: Folder, project: str) -> dict[str, Any]:
             del service[key]
     folder.write(json.dumps(written))
     found: dict[str, Any] = content["services"]
+    for service in found.values():
+        for kind in ("x-shows", "x-inspect"):
+            service[kind] = {key: value for key, value in service.get(kind, {}).items() if key not in folder.unseen}
     return found
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+from typing import ClassVar
 
 import pytest
 
@@ -42,6 +43,8 @@ class Folder:
 
     path: Path
     engine: dict[str, str]
+    unseen: ClassVar[frozenset[str]] = frozenset()
+    """Expectations of `keys/` that this Compose does not meet on any engine."""
 
     def write(self, text: str, name: str = "compose.yaml") -> None:
         (self.path / name).write_text(dedent(text))
@@ -50,6 +53,10 @@ class Folder:
     def environment(self) -> dict[str, str]:
         ours = ("COMPOSE_", "DOCKLESS_", "DOCKER_")
         return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | self.engine
+
+    def stopped_by(self, reason: str) -> bool:
+        """Whether a reason for which Docker 20.10 cannot do something holds here."""
+        return bool(reason) and "DOCKER_HOST" in self.engine
 
     def command(self, *arguments: str) -> list[str]:
         return [*COMMAND, *arguments]
