@@ -1,6 +1,7 @@
 """COPY: which files, where to, whose and with what permissions, as Docker's builder does it."""
 
 import os
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,13 +161,42 @@ def test_from_a_stage_owners_stay_and_deleted_files_are_not_seen(bench: "Bench")
     assert seen.text("g").startswith("root:x:0:")
 
 
-def test_hard_links_and_attributes_are_kept(bench: "Bench") -> None:
+def test_hard_links_are_kept_and_attributes_of_an_image_but_not_those_of_this_machine(bench: "Bench") -> None:
     first = bench.file("a", "x" * 5000)
     (bench.context / "b").hardlink_to(first)
     os.setxattr(first, "user.note", b"hi")
-    seen = bench.tree(bench.build("FROM tiny\nCOPY . /x/\n"))
+    with tarfile.open(bench.context / "noted.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("noted")
+        member.pax_headers = {"SCHILY.xattr.user.note": "hi"}
+        archive.addfile(member)
+    seen = bench.tree(
+        bench.build("FROM tiny AS one\nADD noted.tar /\nFROM tiny\nCOPY a b /x/\nCOPY --from=one /noted /x/\n")
+    )
     assert seen.stat("x/a", "%h") == "2"
-    assert "hi" in seen.run("python3 -c \"import os; print(os.getxattr('x/b', 'user.note').decode())\"")
+    names = "python3 -c \"import os; print(os.listxattr('x/b'), os.getxattr('x/noted', 'user.note').decode())\""
+    assert seen.run(names) == "[] hi\n"
+
+
+def test_a_folder_gets_the_time_of_the_one_it_is_copied_from(bench: "Bench") -> None:
+    bench.file("d/f")
+    os.utime(bench.context / "d", (1_000_000_000, 1_000_000_000))
+    seen = bench.tree(bench.build("FROM tiny\nCOPY d /new/d\nCOPY d /home\n"))
+    assert [seen.stat(path, "%Y") for path in ("new/d", "home")] == ["1000000000"] * 2
+
+
+def test_a_mode_in_octal_counts_for_the_folders_on_the_way(bench: "Bench") -> None:
+    bench.file("f")
+    seen = bench.tree(bench.build("FROM tiny\nCOPY --chmod=710 f /a/b/\nCOPY --chmod=go-rwx f /c/d/\n"))
+    assert [seen.stat(path, "%a") for path in ("a", "a/b", "a/b/f", "c", "c/d", "c/d/f")] == [
+        "710", "710", "710", "755", "755", "600",
+    ]  # fmt: skip
+
+
+def test_excluded_files_stay_out_where_a_wildcard_names_them(bench: "Bench") -> None:
+    """Reference, "COPY --exclude": `COPY --exclude=*.txt hom* /mydir/`."""
+    for name in ("home.txt", "home.md"):
+        bench.file(name)
+    assert bench.tree(bench.build("FROM tiny\nCOPY --exclude=*.txt hom* /d/\n")).names("d") == ["home.md"]
 
 
 def test_what_cannot_be_copied_is_said_with_its_line(bench: "Bench") -> None:

@@ -38,7 +38,7 @@ def is_archive(path: str) -> bool:
 def unpack(path: str, destination: Destination, target: Target) -> None:
     """Puts the archive's contents below the destination, which becomes a folder.
 
-    Owners and permissions are the archive's unless the destination names others. Raises `TargetError`, `OSError`.
+    Permissions are the archive's, and owners unless the destination names another one. Raises `TargetError`, `OSError`.
     """
     base, _ = target.tree.resolve(destination.path)
     target.make_folder(base, destination.owner or Owner())
@@ -77,10 +77,7 @@ class _Member:
         self.destination = destination
         self.target = target
         self.owner = destination.owner or Owner(member.uid, member.gid)
-        mode = member.mode & 0o7777
-        if destination.chmod is not None:
-            mode = destination.chmod((stat.S_IFDIR if member.isdir() else stat.S_IFREG) | mode)
-        self.mode = mode
+        self.mode = member.mode & 0o7777
         nanoseconds = int(member.mtime * 1_000_000_000)
         self.times = (nanoseconds, nanoseconds)
 

@@ -189,6 +189,11 @@ def _context_source(context: Path | None, options: BuildOptions) -> Source | Non
     """The context without what its .dockerignore (or the one that belongs to the Dockerfile) leaves out."""
     if context is None:
         return None
+    if options.ignore_text is not None:
+        try:
+            return folder_source(context, "the build context", Ignore.parse(options.ignore_text))
+        except IgnoreError as error:
+            raise BuildError(f"{options.dockerfile}.dockerignore: {error}") from error
     tree = Tree([context], plain=True)
     for name in (f"{options.dockerfile}.dockerignore", _IGNORE_FILE):
         found = tree.lookup(name)

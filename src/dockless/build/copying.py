@@ -1,7 +1,8 @@
 """COPY and ADD, once their sources are selected: where each file goes, by the rules of Docker's builder.
 
 A folder's contents go into the destination; a file goes to the destination, or into it where it is a folder or is
-written with a slash at its end. Missing folders are made with 0755 and the owner of the copied files.
+written with a slash at its end. Missing folders are made with 0755 and the owner of the copied files; as with Docker,
+a `--chmod` in octal counts for them, too.
 """
 
 import posixpath
@@ -19,11 +20,24 @@ Chmod = Callable[[int], int]
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """`path` is absolute; a slash at its end says that it is a folder. `owner` None: files keep their own."""
+    """`path` is absolute; a slash at its end says that it is a folder. `owner` None: files keep their own.
+
+    `xattrs`: whether files keep their extended attributes. `folder_mode`: what folders get that are missing.
+    """
 
     path: str
     owner: Owner | None = None
     chmod: Chmod | None = None
+    xattrs: bool = True
+    folder_mode: int = 0o755
+
+    def make_folder(self, path: str, target: Target) -> None:
+        """A folder that is only there because something is copied into it."""
+        target.make_folder(path, self.owner or Owner(), self.folder_mode)
+
+    def like(self, entry: Entry) -> str | None:
+        """Whose extended attributes the copy gets."""
+        return entry.real if self.xattrs else None
 
     def owner_of(self, entry: Entry) -> Owner:
         return self.owner or Owner(entry.status.st_uid, entry.status.st_gid)
@@ -60,19 +74,20 @@ def copy_selected(chosen: Selected, destination: Destination, target: Target) ->
     """Copies one selected source. Raises `TargetError`, `OSError`."""
     prepare_parent(destination, target)
     path, existing = target.tree.resolve(destination.path)
-    new_owner = destination.owner or Owner()
     if chosen.entry.is_dir:
         if existing is not None and not existing.is_dir:
             raise TargetError(f"cannot copy to non-directory: {path}")
-        target.make_folder(path, new_owner)
+        destination.make_folder(path, target)
         for item in chosen.items:
             _place(item.entry, posixpath.join(path, item.relative), destination, target)
+        status = chosen.entry.status
+        target.set_times(path, (status.st_atime_ns, status.st_mtime_ns))
         return
     if not chosen.items:
         return
     if existing is not None and existing.is_dir:
         path = posixpath.join(path, chosen.name)
-    target.make_folder(posixpath.dirname(path), new_owner)
+    destination.make_folder(posixpath.dirname(path), target)
     _place(chosen.entry, path, destination, target)
 
 
@@ -80,7 +95,7 @@ def prepare_parent(destination: Destination, target: Target) -> None:
     """The folder in which the destination lies, or the destination itself where it is written as a folder."""
     wanted = destination.path if destination.path.endswith("/") else posixpath.dirname(destination.path)
     path, _ = target.tree.resolve(wanted)
-    target.make_folder(path, destination.owner or Owner())
+    destination.make_folder(path, target)
 
 
 def place_content(content: bytes, name: str, destination: Destination, target: Target, mode: int) -> None:
@@ -97,7 +112,7 @@ def file_path(name: str, destination: Destination, target: Target) -> str:
     path, existing = target.tree.resolve(destination.path)
     if destination.path.endswith("/") or (existing is not None and existing.is_dir):
         path = posixpath.join(path, name)
-    target.make_folder(posixpath.dirname(path), destination.owner or Owner())
+    destination.make_folder(posixpath.dirname(path), target)
     return path
 
 
@@ -108,8 +123,8 @@ def count_files(selected: Sequence[Selected]) -> int:
 def _place(entry: Entry, path: str, destination: Destination, target: Target) -> None:
     owner, mode = destination.owner_of(entry), destination.mode_of(entry)
     if not entry.is_dir:
-        target.put(entry, path, owner, mode)
+        target.put(entry, path, owner, mode, xattrs=destination.xattrs)
         return
     target.make_folder(path, owner, mode)
-    target.dress(target.real(path), owner, mode, entry.real)
+    target.dress(target.real(path), owner, mode, destination.like(entry))
     target.set_times(path, (entry.status.st_atime_ns, entry.status.st_mtime_ns))

@@ -43,7 +43,7 @@ class Draft(msgspec.Struct):
 
     @classmethod
     def scratch(cls, platform: Platform) -> "Draft":
-        draft = cls(platform)
+        draft = cls(platform, config=ContainerConfig(working_dir="/"))
         draft.set_env("PATH", DEFAULT_PATH)
         return draft
 

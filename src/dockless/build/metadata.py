@@ -106,7 +106,7 @@ def _expose(instruction: Expose, draft: Draft, scope: Scope) -> None:
     ]
     ports: dict[str, Any] = {port: {} for word in words for port in _ports(word)}
     draft.change(exposed_ports={**draft.config.exposed_ports, **ports})
-    draft.add_history("EXPOSE map[" + " ".join(f"{port}:{{}}" for port in sorted(ports)) + "]")
+    draft.add_history(f"EXPOSE [{' '.join(sorted(ports))}]")
 
 
 def _volume(instruction: Volume, draft: Draft, scope: Scope) -> None:

@@ -11,16 +11,17 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     """One build. All fields have Docker's defaults.
 
     `dockerfile` is the file's name inside the context; `dockerfile_text`, where given, is its content, and the name is
-    only shown. `args` are `--build-arg`s (None: take the value from `environ` if it is there). `environ` is the
-    environment of whoever asked for the build: proxies and the CA bundle for RUN come from it, nothing of it enters
-    the image or a key. `secrets` by id; `ssh` by id are agent sockets; `contexts` are named contexts (a folder, or
-    "docker-image://REF" as text). `epoch` is SOURCE_DATE_EPOCH in seconds.
-    `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME` those of the result, `max:NAME`
-    those of all stages.
+    only shown; `ignore_text` then is the .dockerignore that belongs to it, if it has one. `args` are `--build-arg`s
+    (None: take the value from `environ` if it is there). `environ` is the environment of whoever asked for the build:
+    proxies and the CA bundle for RUN come from it, nothing of it enters the image or a key. `secrets` by id; `ssh` by
+    id are agent sockets; `contexts` are named contexts (a folder, or "docker-image://REF" as text). `epoch` is
+    SOURCE_DATE_EPOCH in seconds. `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME`
+    those of the result, `max:NAME` those of all stages.
     """
 
     dockerfile: str = "Dockerfile"
     dockerfile_text: str | None = None
+    ignore_text: str | None = None
     tags: tuple[str, ...] = ()
     args: Mapping[str, str | None] = msgspec.field(default_factory=dict)
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)

@@ -12,7 +12,7 @@ from dockless.launcher.users import UnknownUser, resolve_user
 _OCTAL = re.compile(r"0*[0-7]{1,4}")
 _CLAUSE = re.compile(r"([ugoa]*)((?:[+=-][rwxXst]*)+)")
 _PART = re.compile(r"([+=-])([rwxXst]*)")
-_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007, "a": 0o7777}
+_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o0007, "a": 0o7777}
 _WHAT = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
 
 Chmod = Callable[[int], int]
@@ -48,8 +48,7 @@ def parse_chmod(text: str) -> Chmod:
 
     Raises `ValueError`.
     """
-    if _OCTAL.fullmatch(text):
-        value = int(text, 8)
+    if (value := octal_mode(text)) is not None:
         return lambda mode: value
     clauses = []
     for clause in text.split(","):
@@ -77,6 +76,11 @@ def parse_chmod(text: str) -> Chmod:
         return result
 
     return change
+
+
+def octal_mode(text: str) -> int | None:
+    """The permissions where `--chmod` names them in octal, None where it says how to change them."""
+    return int(text, 8) if _OCTAL.fullmatch(text) else None
 
 
 def _bits(letters: str, mode: int, current: int) -> int:

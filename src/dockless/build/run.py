@@ -34,6 +34,7 @@ from dockless.dockerfile.words import expand
 from dockless.launcher.users import resolve_user
 
 _SCRIPTS = "/run/dockless-script"
+_SCRIPTS_SHOWN = "/dev/pipes"  # where BuildKit has them, which is what its history says
 _TAIL = 8 * 1024  # bytes of a failed step's output that its error shows
 
 
@@ -98,7 +99,8 @@ def history_line(prepared: PreparedRun, draft: Draft) -> str:
     """As Docker's: `RUN |1 VERSION=3 /bin/sh -c … # buildkit`, the declared arguments first."""
     arguments = [f"{name}={draft.variables.get(name, value or '')}" for name, value in draft.arguments.items()]
     words = [f"|{len(arguments)}", *arguments] if arguments else []
-    return "RUN " + " ".join([*words, *prepared.argv]) + " # buildkit"
+    argv = [word.replace(_SCRIPTS, _SCRIPTS_SHOWN) for word in prepared.argv] if prepared.script else prepared.argv
+    return "RUN " + " ".join([*words, *argv]) + " # buildkit"
 
 
 def carry_out(session: Session, prepared: PreparedRun, draft: Draft, vertex: Vertex, folder: Path) -> Path:
@@ -183,7 +185,7 @@ def _argv(draft: Draft, instruction: Run) -> tuple[tuple[str, ...], tuple[str, b
         body = documents[0].body
         if documents[0].content.startswith("#!"):
             name = posixpath.basename(documents[0].name) or "script"
-            return (f"{_SCRIPTS}/{name}",), (name, body.encode("utf-8", "surrogateescape"))
+            return (*draft.shell, f"{_SCRIPTS}/{name}"), (name, body.encode("utf-8", "surrogateescape"))
         return (*draft.shell, body), None
     if documents:
         line = "\n".join((line, *(f"{document.content}{document.name}" for document in documents)))
@@ -231,7 +233,7 @@ def _mount_key(prepared: PreparedMount) -> dict[str, object]:
         key["content"] = (
             list(prepared.read.diff_ids)
             if prepared.read.diff_ids is not None
-            else digest(prepared.selected, owners=False)
+            else digest(prepared.selected, owners=False, xattrs=prepared.read.source.xattrs)
         )
     elif mount.type == "cache":
         key["id"] = mount.id or prepared.target

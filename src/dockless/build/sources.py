@@ -33,6 +33,11 @@ class Source(msgspec.Struct, frozen=True):
     owner: Owner | None = None
     ignore: Ignore = msgspec.field(default_factory=Ignore)
 
+    @property
+    def xattrs(self) -> bool:
+        """Whether extended attributes count: those of an image do, those that a machine put on its files do not."""
+        return self.owner is None
+
     def visible(self, path: str) -> bool:
         return not self.ignore or path == "/" or not self.ignore.ignored(path[1:])
 
@@ -73,13 +78,13 @@ def select(source: Source, pattern: str, exclude: Sequence[str] = (), *, parents
     return found
 
 
-def digest(selected: Sequence[Selected], *, owners: bool) -> str:
-    """SHA-256 (hex) over names, types, permissions, link targets, content, and with `owners` whose they are."""
+def digest(selected: Sequence[Selected], *, owners: bool, xattrs: bool) -> str:
+    """SHA-256 (hex) over names, types, permissions, link targets, content, and as asked owners and attributes."""
     total = hashlib.sha256()
     for chosen in selected:
         total.update(f"{chosen.name}\0{chosen.entry.is_dir}\0".encode("utf-8", "surrogateescape"))
         for item in chosen.items:
-            for part in _described(item, owners):
+            for part in _described(item, owners, xattrs):
                 total.update(len(part).to_bytes(4, "big"))
                 total.update(part)
     return total.hexdigest()
@@ -97,7 +102,7 @@ def hash_file(path: str) -> bytes:
     return found.digest()
 
 
-def _described(item: Item, owners: bool) -> Iterator[bytes]:
+def _described(item: Item, owners: bool, xattrs: bool) -> Iterator[bytes]:
     status = item.entry.status
     kind = stat.S_IFMT(status.st_mode)
     yield os.fsencode(item.relative)
@@ -110,7 +115,7 @@ def _described(item: Item, owners: bool) -> Iterator[bytes]:
         yield os.fsencode(os.readlink(item.entry.real))
     elif kind in (stat.S_IFCHR, stat.S_IFBLK):
         yield str(status.st_rdev).encode()
-    for name in own_xattrs(item.entry.real):
+    for name in own_xattrs(item.entry.real) if xattrs else ():
         yield os.fsencode(name)
         yield os.getxattr(item.entry.real, name, follow_symlinks=False)
 

@@ -60,15 +60,15 @@ class Target:
             made = self._step(walked, owner, mode)
         return made
 
-    def put(self, entry: Entry, path: str, owner: Owner, mode: int, *, times: tuple[int, int] | None = None) -> None:
+    def put(self, entry: Entry, path: str, owner: Owner, mode: int, *, xattrs: bool = True) -> None:
         """Copies a file, link, device or pipe to the resolved `path`, whose folder has been made.
 
-        `mode` are the permission bits; the times are the source's unless `times` (nanoseconds) says otherwise.
+        `mode` are the permission bits; the times are the source's.
         """
         self._clear(path)
         real = self.real(path)
         status = entry.status
-        times = times or (status.st_atime_ns, status.st_mtime_ns)
+        times = (status.st_atime_ns, status.st_mtime_ns)
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFREG:
             twin = self._links.get((status.st_dev, status.st_ino)) if status.st_nlink > 1 else None
@@ -87,7 +87,7 @@ class Target:
             os.mknod(real, kind | 0o600, status.st_rdev)
         else:
             raise TargetError(f"{entry.path}: a socket cannot be copied")
-        self.dress(real, owner, mode, entry.real)
+        self.dress(real, owner, mode, entry.real if xattrs else None)
         os.utime(real, ns=times, follow_symlinks=False)
 
     def write(self, path: str, content: bytes, owner: Owner, mode: int, times: tuple[int, int] | None = None) -> None:

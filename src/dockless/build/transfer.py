@@ -14,7 +14,7 @@ from dockless.build.copying import Destination
 from dockless.build.draft import Draft
 from dockless.build.events import Vertex
 from dockless.build.metadata import Scope
-from dockless.build.owners import Owner, parse_chmod, parse_owner
+from dockless.build.owners import Owner, octal_mode, parse_chmod, parse_owner
 from dockless.build.plan import PlannedStage
 from dockless.build.session import Session
 from dockless.build.sources import Selected, digest, select
@@ -58,14 +58,14 @@ class PreparedTransfer(msgspec.Struct, frozen=True):
 
     def _write_local(self, chosen: Selected, target: Target) -> None:
         if self.unpack and chosen.entry.is_file and archives.is_archive(chosen.entry.real):
-            inside = Destination(self.destination.path, self.archive_owner, self.destination.chmod)
+            inside = Destination(self.destination.path, self.archive_owner)
             archives.unpack(chosen.entry.real, inside, target)
         else:
             copying.copy_selected(chosen, self.destination, target)
 
     def _write_fetched(self, file: download.Download, target: Target) -> None:
         if self.unpack_fetched and archives.is_archive(str(file.path)):
-            inside = Destination(self.destination.path, self.archive_owner, self.destination.chmod)
+            inside = Destination(self.destination.path, self.archive_owner)
             archives.unpack(str(file.path), inside, target)
             return
         path = copying.file_path(file.name, self.destination, target)
@@ -93,20 +93,25 @@ def prepared(
     selected: list[Selected] = []
     unmatched = []
     keeps_owners = False
+    xattrs = True
     if local:
         name = instruction.from_ if isinstance(instruction, Copy) else ""
         read = session.read(name, planned, instruction, lambda line: session.say(vertex, line))
         keeps_owners = chosen_owner is None and read.source.owner is None
+        xattrs = read.source.xattrs
         exclude = [scope.expand(pattern, draft) for pattern in instruction.exclude]
         for source in local:
             found = select(read.source, source, exclude, parents=isinstance(instruction, Copy) and instruction.parents)
             selected += found
             if not found:
                 unmatched.append(source)
+    mode = octal_mode(chmod)
     destination = Destination(
         path=copying.absolute(written, draft.config.working_dir),
         owner=None if keeps_owners else owner,
         chmod=parse_chmod(chmod) if chmod else None,
+        xattrs=xattrs,
+        folder_mode=0o755 if mode is None else mode,
     )
     documents = tuple((document.name, _content(document, draft, scope)) for document in instruction.documents)
     unpack = instruction.unpack if isinstance(instruction, Add) else False
@@ -127,7 +132,7 @@ def prepared(
                 "owner": None if keeps_owners else [owner.uid, owner.gid],
                 "archive owner": chosen_owner is not None,
                 "chmod": chmod,
-                "content": digest(selected, owners=keeps_owners),
+                "content": digest(selected, owners=keeps_owners, xattrs=xattrs),
                 "documents": [[name, hashlib.sha256(body).hexdigest()] for name, body in documents],
                 "fetched": [[file.name, file.sha256, file.modified] for file in fetched],
                 "unpack": unpack,

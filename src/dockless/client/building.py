@@ -23,13 +23,15 @@ class Lent(Struct, frozen=True):
     """What a build is given beside its context.
 
     `folder`: the context's folder, which an engine on this machine reads where it lies instead of taking the archive.
-    `dockerfile`: (name to show, text) of a Dockerfile that is not in that folder, used with `folder` only.
+    `dockerfile`: (name to show, text) of a Dockerfile that is not in that folder, and `ignore` the .dockerignore that
+    lies beside it, if there is one: used with `folder` only, an archive holds both.
     `secrets`: contents by id. `ssh`: agents' sockets by id ("default" is the usual one).
     `contexts`: named contexts: a folder's path, or an image as `docker-image://REFERENCE`.
     """
 
     folder: Path | None = None
     dockerfile: tuple[str, bytes] | None = None
+    ignore: bytes | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     ssh: Mapping[str, Path] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
@@ -116,10 +118,15 @@ def _with(lent: Lent, context: "Body", headers: Iterable[tuple[str, str]]) -> "t
         name, text = lent.dockerfile
         dockerfile = Document(name=name, size=len(text))
         documents.append(text)
+    ignore = None
+    if lent.ignore is not None:
+        ignore = Document(name="dockerignore", size=len(lent.ignore))
+        documents.append(lent.ignore)
     documents += lent.secrets.values()
     lending = Lending(
         folder=_place(lent.folder) if lent.folder is not None else None,
         dockerfile=dockerfile,
+        ignore=ignore,
         secrets=tuple(Document(name=name, size=len(content)) for name, content in lent.secrets.items()),
         ssh={name: _place(path) for name, path in lent.ssh.items()},
         contexts={

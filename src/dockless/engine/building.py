@@ -134,6 +134,7 @@ class Building:
         return BuildOptions(
             dockerfile=name,
             dockerfile_text=text,
+            ignore_text=lent.ignore,
             tags=query.tags,
             args=query.build_args,
             labels=query.labels,

@@ -24,6 +24,7 @@ class Lent(msgspec.Struct, frozen=True):
     rest: AsyncIterator[bytes]
     folder: Path | None = None
     dockerfile: tuple[str, str] | None = None
+    ignore: str | None = None
     secrets: Mapping[str, bytes] = {}
     ssh: Mapping[str, Path] = {}
     contexts: Mapping[str, str | Path] = {}
@@ -38,14 +39,13 @@ async def take(lending: Lending | None, body: AsyncIterator[bytes]) -> Lent:
     contexts |= {name: _folder(place) for name, place in lending.contexts.items()}
     ssh = {name: _socket(place) for name, place in lending.ssh.items()}
     reader = _Reader(body)
-    dockerfile = None
+    dockerfile = ignore = None
     if (document := lending.dockerfile) is not None:
-        try:
-            dockerfile = (document.name, (await reader.document(document, _MAX_DOCKERFILE)).decode())
-        except UnicodeDecodeError as error:
-            raise BadParameter(f"{document.name}: not a text in UTF-8 ({error.reason})") from error
+        dockerfile = (document.name, await reader.text(document))
+    if lending.ignore is not None:
+        ignore = await reader.text(lending.ignore)
     secrets = {document.name: await reader.document(document, _MAX_SECRET) for document in lending.secrets}
-    return Lent(reader.rest(), folder, dockerfile, secrets, ssh, contexts)
+    return Lent(reader.rest(), folder, dockerfile, ignore, secrets, ssh, contexts)
 
 
 class _Reader:
@@ -69,6 +69,12 @@ class _Reader:
         whole = b"".join(pieces)
         self._held = whole[document.size :]
         return whole[: document.size]
+
+    async def text(self, document: Document) -> str:
+        try:
+            return (await self.document(document, _MAX_DOCKERFILE)).decode()
+        except UnicodeDecodeError as error:
+            raise BadParameter(f"{document.name}: not a text in UTF-8 ({error.reason})") from error
 
     async def rest(self) -> AsyncIterator[bytes]:
         if self._held:

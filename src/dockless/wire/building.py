@@ -1,9 +1,9 @@
 """What a build is lent beside its context: `X-Dockless-Build`, our own addition to `POST /build`, and the body's start.
 
-The header says what comes; the body begins with the contents of `dockerfile` and `secrets`, in that order and of the
-sizes that the header names, and goes on with the context's archive, or ends where `folder` is given. Secrets are in no
-header and in no query, which servers like to log. Folders and sockets are named by their paths: they are the client's
-own, so the engine has to see the same ones, and is told what it must find there.
+The header says what comes; the body begins with the contents of `dockerfile`, `ignore` and `secrets`, in that order and
+of the sizes that the header names, and goes on with the context's archive, or ends where `folder` is given. Secrets are
+in no header and in no query, which servers like to log. Folders and sockets are named by their paths: they are the
+client's own, so the engine has to see the same ones, and is told what it must find there.
 """
 
 from collections.abc import Mapping
@@ -38,6 +38,7 @@ class Lending(Message, frozen=True, kw_only=True, rename="camel"):
 
     folder: Place | None = None
     dockerfile: Document | None = None
+    ignore: Document | None = None
     secrets: tuple[Document, ...] = ()
     ssh: Mapping[str, Place] = {}
     contexts: Mapping[str, Place] = {}

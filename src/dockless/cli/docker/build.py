@@ -154,7 +154,8 @@ def _context(path: str, dockerfile: str) -> "tuple[Iterable[bytes], str, Lent]":
         if absolute and not Path(absolute).exists() and (Path(path) / dockerfile).exists():
             absolute = str((Path(path) / dockerfile).absolute())
         found = open_context(Path(path).absolute(), absolute)
-    return found.stream(), found.dockerfile, Lent(folder=found.root, dockerfile=found.outside)
+    ignore = found.beside.encode() if found.beside is not None else None
+    return found.stream(), found.dockerfile, Lent(folder=found.root, dockerfile=found.outside, ignore=ignore)
 
 
 def _standard_input(dockerfile: str) -> tuple[Iterable[bytes], str]:

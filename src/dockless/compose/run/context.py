@@ -24,18 +24,23 @@ class ContextError(Exception):
 
 
 class BuildContext(Struct, frozen=True):
-    """`dockerfile` is the name that the engine is told; `extra` are files beside those of the folder, by name."""
+    """`dockerfile` is the name that the engine is told; `extra` are files beside those of the folder, by name.
+
+    `title` is what a Dockerfile that is not in the folder is called, `beside` the text of its own .dockerignore.
+    """
 
     root: Path
     dockerfile: str
     ignore: Ignore
     always: frozenset[str]
     extra: tuple[tuple[str, bytes], ...] = ()
+    title: str = "Dockerfile"
+    beside: str | None = None
 
     @property
     def outside(self) -> tuple[str, bytes] | None:
         """A Dockerfile that is not in the folder: what to call it, and its bytes (for `Lent.dockerfile`)."""
-        return next((("Dockerfile", content) for name, content in self.extra if name == self.dockerfile), None)
+        return next(((self.title, content) for name, content in self.extra if name == self.dockerfile), None)
 
     def stream(self) -> Iterator[bytes]:
         """The tar, in pieces. Raises `ContextError` when a file cannot be read."""
@@ -55,7 +60,8 @@ def open_context(root: Path, dockerfile: str = "", inline: str | None = None) ->
     if not root.is_dir():
         raise ContextError(f'unable to prepare context: path "{root}" not found')
     name, outside = _dockerfile(root, dockerfile, inline)
-    text, source = ignore_text(root, name if outside is None else "")
+    beside = _beside(root / dockerfile) if outside is not None and inline is None else None
+    text, source = (beside, "") if beside is not None else ignore_text(root, name if outside is None else "")
     extra: list[tuple[str, bytes]] = []
     if outside is not None:
         name = f".dockerfile.{hashlib.sha256(outside).hexdigest()[:20]}"
@@ -69,7 +75,18 @@ def open_context(root: Path, dockerfile: str = "", inline: str | None = None) ->
         raise ContextError(f"{root / (source or _IGNORE_FILE)}: {error}") from error
     replaced = {each for each, _ in extra}
     always = frozenset({name, source} - replaced - {""})
-    return BuildContext(root, name, ignore, always, tuple(extra))
+    title = Path(dockerfile).name if dockerfile else "Dockerfile"
+    return BuildContext(root, name, ignore, always, tuple(extra), title, beside)
+
+
+def _beside(dockerfile: Path) -> str | None:
+    """The .dockerignore of a Dockerfile that lies elsewhere."""
+    try:
+        return Path(f"{dockerfile}{_IGNORE_FILE}").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContextError(f"{dockerfile}{_IGNORE_FILE}: {error}") from error
 
 
 def _dockerfile(root: Path, dockerfile: str, inline: str | None) -> tuple[str, bytes | None]:

@@ -1,0 +1,3 @@
+FROM tiny
+ENTRYPOINT []
+CMD []

@@ -1,0 +1,3 @@
+FROM tiny
+CMD first
+CMD ["second", "with space", "quote\"d"]

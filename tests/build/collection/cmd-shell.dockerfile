@@ -1,0 +1,3 @@
+FROM tiny
+ENV A=b
+CMD echo "$A" && sleep 1

@@ -1,0 +1,3 @@
+FROM tiny
+CMD ["stays"]
+ENTRYPOINT ["/bin/sh", "-c"]

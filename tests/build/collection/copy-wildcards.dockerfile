@@ -1,0 +1,6 @@
+FROM tiny
+COPY *.txt /txt/
+COPY folder/?.conf /conf/
+COPY folder/[a-b].* /class/
+COPY fold*/nested /nested/
+COPY folder/n*d /dir/

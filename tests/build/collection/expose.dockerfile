@@ -1,0 +1,4 @@
+FROM tiny
+EXPOSE 80
+EXPOSE 443/tcp 53/udp 9000-9003 7000-7001/udp
+EXPOSE 80/tcp 5000/sctp

@@ -1,0 +1,4 @@
+FROM scratch
+COPY plain.txt /
+ENV A=b
+CMD ["/x"]

@@ -1,0 +1,3 @@
+FROM tiny AS base
+HEALTHCHECK CMD ["/bin/true", "x"]
+FROM base

@@ -1,0 +1,4 @@
+FROM tiny AS base
+HEALTHCHECK CMD true
+FROM base
+HEALTHCHECK NONE

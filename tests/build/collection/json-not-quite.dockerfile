@@ -1,0 +1,3 @@
+FROM tiny
+CMD ['single', 'quotes']
+RUN [ "x" = "x" ] && echo yes > /yes

@@ -1,0 +1,3 @@
+FROM tiny
+MAINTAINER Somebody <some@body.example>
+RUN true

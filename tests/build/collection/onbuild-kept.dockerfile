@@ -1,0 +1,3 @@
+FROM tiny
+ONBUILD RUN echo "x y"
+ONBUILD ENTRYPOINT ["/x"]

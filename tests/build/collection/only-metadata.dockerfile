@@ -1,0 +1,4 @@
+FROM tiny
+ENV A=b
+LABEL c=d
+EXPOSE 1

@@ -1,0 +1,4 @@
+# check=skip=all
+# a comment
+FROM tiny
+RUN echo x > /x

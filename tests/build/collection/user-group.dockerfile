@@ -1,0 +1,4 @@
+FROM tiny
+USER web
+USER 0
+USER nobody:staff

@@ -1,0 +1,5 @@
+FROM tiny
+RUN mkdir /data && touch /data/x
+VOLUME /data /more
+VOLUME ["/json", "/with space"]
+RUN touch /data/after

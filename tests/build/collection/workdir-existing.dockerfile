@@ -1,0 +1,6 @@
+FROM tiny
+WORKDIR /etc
+RUN pwd > /pwd
+WORKDIR /
+RUN touch here
+WORKDIR relative

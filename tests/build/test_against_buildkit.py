@@ -1,0 +1,150 @@
+"""The collection built by us and by BuildKit: the same files, the same configuration, the same history.
+
+What is known to differ, and why, is in docs/builds.md.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import collected
+import pytest
+
+pytestmark = pytest.mark.keeps
+
+OURS = (sys.executable, "-P", "-m", "dockless.cli")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, busybox: Path) -> Path:
+    folder = tmp_path_factory.mktemp("collection")
+    collected.make_context(folder / "context")
+    collected.make_base(folder / "base.tar", busybox)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ours(shared: Path) -> Iterator[dict[str, collected.Taken]]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}  # no proxies, no CA bundle
+    environ = kept | {"DOCKLESS_ROOT": str(shared / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(shared)}
+    serving = subprocess.Popen([*OURS, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")
+    assert serving.stdout is not None
+    socket = Path(serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=unix://"))
+    serving.stdout.readline()
+    try:
+        run(OURS, environ, "import", str(shared / "base.tar"), "tiny:latest")
+        run(OURS, environ, "save", "-o", str(shared / "tiny.tar"), "tiny:latest")
+        failed = build_all((*OURS, "build", "-q"), environ, shared)
+        built = [name for name in collected.NAMES if name not in failed]
+        run(OURS, environ, "save", "-o", str(shared / "ours.tar"), *(f"built-{name}" for name in built))
+        yield collected.take_apart(shared / "ours.tar") | failed
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(timeout=20) == 0
+        serving.stdout.close()
+        deadline = time.monotonic() + 20
+        while socket.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def buildkits(shared: Path, ours: dict[str, Any]) -> Iterator[dict[str, collected.Taken]]:
+    peers = os.environ.get("DOCKLESS_TEST_BUILDKIT", "")
+    if not peers or not shutil.which("docker") or not shutil.which("iptables"):
+        pytest.skip("DOCKLESS_TEST_BUILDKIT names no folder with a recent dockerd and buildx")
+    plugins = shared / ".docker/cli-plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "docker-buildx").symlink_to(f"{peers}/usr/libexec/docker/cli-plugins/docker-buildx")
+    base = shared / "d"
+    base.mkdir()
+    address = f"unix://{base}/docker.sock"
+    path = f"{peers}/usr/sbin:{peers}/usr/bin:{os.environ['PATH']}"
+    command = f"ip link set lo up 2>/dev/null || true; exec dockerd --data-root {base}/data --exec-root {base}/exec"
+    command += f" -p {base}/pid -H {address} --userland-proxy=false --ip6tables=false"
+    with (base / "log").open("wb") as log:
+        daemon = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sh", "-c", command],
+            env=os.environ | {"PATH": path}, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "SOURCE_DATE"))}
+    environ = kept | {"DOCKER_HOST": address, "HOME": str(shared), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    try:
+        deadline = time.monotonic() + 60
+        while subprocess.run(["docker", "info"], env=environ, capture_output=True).returncode:
+            assert time.monotonic() < deadline and daemon.poll() is None, (base / "log").read_text()[-2000:]
+            time.sleep(0.2)
+        run(("docker",), environ, "load", "-i", str(shared / "tiny.tar"))
+        failed = build_all(("docker", "buildx", "build", "-q"), environ, shared)
+        built = [name for name in collected.NAMES if name not in failed]
+        run(("docker",), environ, "save", "-o", str(shared / "buildkit.tar"), *(f"built-{name}" for name in built))
+        yield collected.take_apart(shared / "buildkit.tar") | failed
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(timeout=60)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def run(command: tuple[str, ...], environ: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run([*command, *arguments], env=environ, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def build_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -> dict[str, Any]:
+    """Builds everything, four at a time; the answer is what the failed ones said."""
+
+    def one(name: str) -> tuple[str, str]:
+        done = subprocess.run(
+            [*command, "-t", f"built-{name}", "-f", str(collected.COLLECTION / f"{name}.dockerfile"),
+             *collected.options(name), "."],
+            env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
+        )  # fmt: skip
+        return name, done.stderr if done.returncode else ""
+
+    with ThreadPoolExecutor(4) as pool:
+        return {name: said for name, said in pool.map(one, collected.NAMES) if said}
+
+
+def taken(images: dict[str, Any], name: str) -> collected.Taken:
+    if name in images:
+        pytest.fail(f"does not build: {images[name]}")
+    found = images[f"built-{name}"]
+    assert isinstance(found, collected.Taken)
+    return found
+
+
+@pytest.mark.parametrize("name", collected.NAMES)
+def test_the_files_are_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
+    assert taken(ours, name).files == taken(buildkits, name).files
+
+
+@pytest.mark.parametrize("name", collected.NAMES)
+def test_the_configuration_is_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
+    assert comparable(taken(ours, name).config) == comparable(taken(buildkits, name).config)
+
+
+@pytest.mark.parametrize("name", collected.NAMES)
+def test_the_history_is_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
+    assert history(taken(ours, name).config) == history(taken(buildkits, name).config)
+
+
+def comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """Without what is a time or a digest, and without what is empty, which some write and some leave out."""
+    found = {key: value for key, value in config.items() if key not in ("created", "history", "rootfs", "config")}
+    inner = {
+        key: value for key, value in (config.get("config") or {}).items() if value not in (None, "", [], {}, False)
+    }
+    return found | {"config": inner, "layers": len(config["rootfs"]["diff_ids"])}
+
+
+def history(config: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    return [
+        (line.get("created_by", ""), line.get("comment", ""), line.get("empty_layer", False))
+        for line in config["history"]
+    ]
