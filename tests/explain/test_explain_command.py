@@ -69,8 +69,8 @@ def test_a_key_that_is_not_used_is_told_by_its_meaning(folder: Path) -> None:
 
 def test_a_dockerfile_is_enough(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM alpine\nRUN apk add curl\n")
-    assert "installs Alpine packages: curl" in explain(tmp_path)
-    assert "installs Alpine packages: curl" in explain(tmp_path, "Dockerfile")
+    assert "installs Alpine packages: `curl`" in explain(tmp_path)
+    assert "installs Alpine packages: `curl`" in explain(tmp_path, "Dockerfile")
 
 
 def test_an_unknown_name_is_one_message_with_a_suggestion(folder: Path) -> None:

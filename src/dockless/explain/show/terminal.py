@@ -47,23 +47,30 @@ class Terminal:
     def _file(self, file: FileStory, folder: str) -> Iterator[str]:
         name = os.path.relpath(file.file, folder) if os.path.isabs(file.file) else file.file
         name = file.file if name.startswith("../..") else name
-        yield self._heading(name, file.title if file.title != name else "")
+        yield self._heading(name)
         for text in file.lead:
             yield from self._paragraph(text)
         lines = file.text.split("\n")
         digits = len(str(len(lines)))
+        left = self._left(file, lines, digits)
         for entry in file.entries:
             yield ""
-            yield from self._entry(entry, lines, digits)
+            yield from self._entry(entry, lines, digits, left)
 
-    def _heading(self, name: str, title: str = "") -> str:
-        rest = f" {title}" if title else ""
-        rule = "─" * max(self._width - _cells(name) - _cells(rest) - 5, 2)
-        return self._render([("quiet", "── "), ("heading", name), ("quiet", f"{rest} {rule}")])
+    def _heading(self, name: str) -> str:
+        rule = "─" * max(self._width - _cells(name) - 5, 2)
+        return self._render([("quiet", "── "), ("heading", name), ("quiet", f" {rule}")])
 
-    def _entry(self, entry: Entry, lines: list[str], digits: int) -> Iterator[str]:
-        beside = self._width >= _BESIDE
-        left = min(58, self._width * 2 // 5) if beside else self._width
+    def _left(self, file: FileStory, lines: list[str], digits: int) -> int:
+        """The width of the source's column: what the lines shown need, from two fifths to a half; or all of it."""
+        if self._width < _BESIDE:
+            return self._width
+        shown = [text for entry in file.entries for text in lines[entry.line - 1 : entry.last]]
+        longest = max((_cells(text.rstrip().expandtabs(4)) for text in shown), default=0)
+        return min(max(longest + digits + 2, self._width * 2 // 5), self._width // 2)
+
+    def _entry(self, entry: Entry, lines: list[str], digits: int, left: int) -> Iterator[str]:
+        beside = left < self._width
         source = list(self._source(entry, lines, digits, left))
         right = self._width - left - 3 if beside else self._width - 4
         said = list(self._said(entry, right))
@@ -81,17 +88,23 @@ class Terminal:
         room = width - digits - 2
         for number in range(entry.line, min(entry.last, len(lines)) + 1):
             text = lines[number - 1].rstrip().expandtabs(4)
-            yield [("quiet", f"{number:>{digits}}  "), ("", _cut(text, room))]
+            shown = f"{number:>{digits}}  "
+            while _cells(text) > room:
+                cut = text.rfind(" ", room // 2, room)
+                cut = cut if cut > 0 else room
+                yield [("quiet", shown), ("", text[:cut])]
+                text, shown = text[cut:], " " * (digits + 2)
+            yield [("quiet", shown), ("", text)]
 
     def _said(self, entry: Entry, width: int) -> Iterator[Line]:
         for text in entry.says:
-            yield from _wrapped(text, width, hang=_hang(text))
+            yield from self._wrapped(text, width, hang=_hang(text))
         if entry.values:
             names = min(max(_cells(value.name) for value in entry.values), width // 3)
             for value in entry.values:
                 yield from self._value(value.name, value.text, value.origin, names, width)
         for text in entry.cautions:
-            yield from _wrapped(text, width, first=[("caution", "! ")], hang=2)
+            yield from self._wrapped(text, width, first=[("caution", "! ")], hang=2)
 
     def _value(self, name: str, text: str, origin: str, names: int, width: int) -> Iterator[Line]:
         origin = f"  ({origin})" if origin else ""
@@ -121,7 +134,7 @@ class Terminal:
 
     def _table(self, table: Table) -> Iterator[str]:
         """Columns as wide as they need to be, the last one wrapped; where that does not fit, row by row."""
-        rows = [[list(_pieces(cell)) for cell in row] for row in (table.headers, *table.rows)]
+        rows = [[list(self._pieces(cell)) for cell in row] for row in (table.headers, *table.rows)]
         wide = [
             max(sum(_cells(text) for _, text in row[column]) for row in rows) for column in range(len(table.headers))
         ]
@@ -148,8 +161,17 @@ class Terminal:
                 yield from self._paragraph(cell, first=[("quiet", f"    {header}: ")], indent=6)
 
     def _paragraph(self, text: str, *, first: Line | None = None, indent: int = 0) -> Iterator[str]:
-        for line in _wrapped(text, self._width, first=first or [], hang=indent):
+        for line in self._wrapped(text, self._width, first=first or [], hang=indent):
             yield self._render(line)
+
+    def _pieces(self, text: str) -> Iterator[Piece]:
+        """A text's pieces with their styles; where there is no colour, code keeps its backticks."""
+        styles: dict[Kind, str] = {"plain": "", "code": "code", "strong": "strong"}
+        for kind, piece in spans(text):
+            yield (styles[kind], piece) if self._colour or kind != "code" else ("", f"`{piece}`")
+
+    def _wrapped(self, text: str, width: int, *, first: Line | None = None, hang: int = 0) -> list[Line]:
+        return _flow(list(self._pieces(text)), width, first or [], hang)
 
     def _render(self, line: Line) -> str:
         if not self._colour:
@@ -180,53 +202,42 @@ def _cut(text: str, width: int) -> str:
     return text + "…"
 
 
-def _pieces(text: str) -> Iterator[Piece]:
-    styles: dict[Kind, str] = {"plain": "", "code": "code", "strong": "strong"}
-    for kind, piece in spans(text):
-        yield styles[kind], piece
-
-
-def _wrapped(text: str, width: int, *, first: Line | None = None, hang: int = 0) -> list[Line]:
-    return _flow(list(_pieces(text)), width, first or [], hang)
-
-
 def _flow(pieces: Line, width: int, first: Line, hang: int) -> list[Line]:
     """Breaks styled text into lines at blanks; a word longer than a line is cut into pieces."""
     lines: list[Line] = []
     line: Line = list(first)
     used = sum(_cells(text) for _, text in first)
     empty = True
-    for style, word, blank in _words(pieces):
-        while True:
-            space = 1 if blank and not empty else 0
-            if used + space + _cells(word) <= width:
-                line.append((style, " " * space + word) if not style else ("", " " * space))
-                if style:
-                    line.append((style, word))
-                used += space + _cells(word)
-                empty = False
-                break
-            if not empty:
-                lines.append(line)
-                line, used, empty = [("", " " * hang)], hang, True
-                continue
-            cut = max(width - used, 1)
-            line.append((style, word[:cut]))
+    for word in _words(pieces):
+        size = sum(_cells(text) for _, text in word)
+        if not empty and used + 1 + size > width:
             lines.append(line)
-            word, line, used = word[cut:], [("", " " * hang)], hang
+            line, used, empty = [("", " " * hang)], hang, True
+        if not empty:
+            line.append(("", " "))
+            used += 1
+        for style, text in word:
+            while used + _cells(text) > width:
+                cut = max(width - used, 0 if used > hang else 1)
+                lines.append([*line, (style, text[:cut])])
+                text, line, used = text[cut:], [("", " " * hang)], hang
+            line.append((style, text))
+            used += _cells(text)
+        empty = False
     if not empty:
         lines.append(line)
     return lines
 
 
-def _words(pieces: Line) -> Iterator[tuple[str, str, bool]]:
-    """Each word with its style, and whether a blank stands before it."""
-    blank = False
+def _words(pieces: Line) -> Iterator[Line]:
+    """What stands between blanks: one piece, or several that must stay together."""
+    word: Line = []
     for style, text in pieces:
-        parts = text.split(" ")
-        for at, word in enumerate(parts):
-            if at:
-                blank = True
-            if word:
-                yield style, word, blank
-                blank = False
+        for at, part in enumerate(text.split(" ")):
+            if at and word:
+                yield word
+                word = []
+            if part:
+                word.append((style, part))
+    if word:
+        yield word

@@ -179,18 +179,18 @@ def times(stack: Stack) -> Chapter:
     build = []
     if built:
         build.append(
-            f"The images of {_names(built)} are built, once; later `up`s take what is there. `up "
+            f"The image{_s(built)} of {_names(built)} {_are(built)} built, once; later `up`s take what is there. `up "
             "--build` builds again, as far as the cache does not know the steps."
         )
     if pulled:
-        build.append(f"The images {_names(list(dict.fromkeys(pulled)))} are pulled when they are not on this machine.")
+        images = list(dict.fromkeys(pulled))
+        they = "they are" if len(images) > 1 else "it is"
+        build.append(f"The image{_s(images)} {_names(images)} {_are(images)} pulled when {they} not on this machine.")
     blocks.append(Steps("Build (the first `up`, or `build`)", tuple(build)))
     first = []
     made = [network.name for network in project.networks.values() if not network.external]
     if made:
-        first.append(
-            f"The network{'s' if len(made) > 1 else ''} {_names(made)} {'are' if len(made) > 1 else 'is'} made."
-        )
+        first.append(f"The network{_s(made)} {_names(made)} {_are(made)} made.")
     volumes = [volume.name for volume in project.volumes.values() if not volume.external]
     if volumes:
         first.append(
@@ -256,6 +256,14 @@ def _start(stack: Stack) -> Iterator[str]:
                 "again when the process ends."
             )
         )
+
+
+def _s(names: list[str]) -> str:
+    return "s" if len(names) != 1 else ""
+
+
+def _are(names: list[str]) -> str:
+    return "are" if len(names) != 1 else "is"
 
 
 def _short(words: tuple[str, ...]) -> str:

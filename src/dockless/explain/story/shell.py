@@ -431,7 +431,7 @@ PROGRAMS: dict[str, Callable[[Sequence[str]], Told | None]] = {
     "alembic": _names("runs database migrations with Alembic:"),
     "pg_isready": _does("asks PostgreSQL whether it takes connections"),
     "redis-cli": _names("asks Redis:"),
-    "mysqladmin": _names("asks MySQL:"),
+    "mysqladmin": _does("asks MySQL whether it answers"),
     "corepack": _does("makes the package manager ready that `package.json` names"),
     "true": _does("does nothing, successfully"),
 }

@@ -73,11 +73,9 @@ def part(story: Story, names: tuple[str, ...]) -> Story:
     if not kept:
         for name in names:
             if meaning := reference(name):
-                return Story(
-                    project=story.project, folder=story.folder, summary=meaning, files=(), warnings=story.warnings
-                )
+                return Story(project=story.project, folder=story.folder, summary=meaning, files=())
         raise Unknown(_unknown(story, names))
-    return replace(story, summary=(), files=tuple(kept), chapters=())
+    return replace(story, summary=(), files=tuple(kept), chapters=(), warnings=())
 
 
 def reference(name: str) -> tuple[str, ...]:

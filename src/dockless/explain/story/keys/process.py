@@ -187,6 +187,8 @@ def _restart(here: Here) -> Said:
         + (f", at most {most} times." if most else "."),
     }
     yield says.get(policy, f"Restart policy `{here.service.restart}`.")
+    if policy in ("always", "unless-stopped"):
+        yield "That is so with Docker's daemon; dockless has none that a boot would start: then `up` starts the stack."
 
 
 @tells("services.*.scale")
