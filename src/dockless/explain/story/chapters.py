@@ -15,8 +15,8 @@ from dockless.explain.story.stack import Stack
 from dockless.explain.story.values import Caution, Chapter, Code, Points, Steps, Table
 
 _CONDITIONS = {
-    "service_started": "started",
-    "service_healthy": "healthy",
+    "service_started": "is started",
+    "service_healthy": "is healthy",
     "service_completed_successfully": "has ended successfully",
 }
 
@@ -220,7 +220,7 @@ def _start(stack: Stack) -> Iterator[str]:
                 yield f"`{name}`: the program `{service.provider.type}` is called."
                 continue
             waits = [
-                f"`{needed}` is {_CONDITIONS.get(how.condition, how.condition)}"
+                f"`{needed}` {_CONDITIONS.get(how.condition, how.condition)}"
                 for needed, how in service.depends_on.items()
                 if needed in project.services
             ]
