@@ -20,7 +20,7 @@ from lane import CommandFailed, Done, Lane, Process, Served, clean_environment, 
 REPOSITORY = Path(__file__).parents[1]
 COMPOSE_VERSION = "2.40.3"
 _CGROUP = "dockless-bench"
-_PACKAGES = ("docker.io", "iptables")
+_PACKAGES = ("docker.io", "docker-registry", "iptables")
 _UP_LIMIT = 60.0
 
 
@@ -124,7 +124,8 @@ def install(peers: Path) -> None:
     peers.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as downloads:
         iptables = shutil.which("iptables") or _own_iptables(peers)
-        if not (peers / "usr/sbin/dockerd").exists() or not iptables:
+        there = all((peers / program).exists() for program in ("usr/sbin/dockerd", "usr/bin/docker-registry"))
+        if not there or not iptables:
             packages = _missing() or list(_PACKAGES)
             _call(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *packages], downloads)
             for package in Path(downloads).glob("*.deb"):

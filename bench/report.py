@@ -82,7 +82,13 @@ _ENGINE_ROWS = (
     Row("connections there", "… connections per second", _count, more=True),
     Row("round trip there", "… a byte there and back", _seconds),
 )
+_IMAGE_ROWS = (
+    Row("pull", "an image of 500 MB, 5 layers: pulled from a registry on loopback, and unpacked", _seconds),
+    Row("save", "… saved to a file", _seconds),
+    Row("load", "… loaded from that file", _seconds),
+)
 COMPOSE = Table("measured", ("what", "dockless", "Docker Compose", "ratio", "budget", "met"), _COMPOSE_ROWS)
+IMAGES = Table("images", ("what", "dockless", "dockerd", "ratio"), _IMAGE_ROWS)
 ENGINE = Table("engines", ("what", "dockless", "dockerd", "ratio"), _ENGINE_ROWS)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import engines
+import large
 import measure
 import report
 from lane import Lane
@@ -24,7 +25,7 @@ from peers import COMPOSE_VERSION, REPOSITORY, Docker, Side, dockless, hand_over
 from stacks import EXAMPLE_IMAGES, TINY_IMAGE, example, many
 
 PAGE = REPOSITORY / "docs" / "performance.md"
-BLOCKS = ("stack", "many", "one", "rest", "cli", "crowd", "attach", "port", "log")
+BLOCKS = ("stack", "many", "one", "rest", "cli", "crowd", "attach", "port", "log", "images")
 
 
 def main() -> int:
@@ -44,7 +45,7 @@ def main() -> int:
     details = report.details(samples, facts)
     if options.json:
         print(report.as_json(samples, facts))
-    for which in (report.COMPOSE, report.ENGINE):
+    for which in (report.COMPOSE, report.ENGINE, report.IMAGES):
         lines = report.table(which, samples, options.services)
         if len(lines) == 1:
             continue
@@ -95,6 +96,7 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             ("attach", options.engine_rounds, engines.attach(socket)),
             ("port", options.engine_rounds, engines.published_port),
             ("log", options.log_rounds, engines.log(socket)),
+            ("images", options.image_rounds, large.images(work, options.peers)),
         ]
         for name, rounds, block in blocks:
             if name in options.only:
@@ -131,6 +133,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "--engine-rounds", type=int, default=3, metavar="N", help="rounds of the engines' own measurements"
     )
     parser.add_argument("--log-rounds", type=int, default=2, metavar="N", help="rounds of writing 1 GB")
+    parser.add_argument("--image-rounds", type=int, default=3, metavar="N", help="rounds with an image of 500 MB")
     parser.add_argument("--services", type=int, default=30, metavar="N", help="services of the synthetic stack")
     parser.add_argument("--only", nargs="+", choices=BLOCKS, default=BLOCKS, help="these blocks alone")
     parser.add_argument("--alone", action="store_true", help="without the peer")
