@@ -133,7 +133,7 @@ def test_a_wrong_checksum_and_a_missing_file_are_said(bench: "Bench", url: str) 
         (f"ADD --checksum=sha256:{'0' * 64} {url}/f /y", "digest mismatch"),
         (f"ADD --checksum=md5:00 {url}/f /y", "invalid checksum digest format"),
         (f"ADD {url}/missing /y", "invalid response status 404"),
-        ("ADD https://example.com/x.git /y", "git repository"),
+        ("COPY https://example.com/x.git /y", "can't be a git ref"),
         (f"ADD --checksum=sha256:{'0' * 64} f /y", "checksum can't be specified"),
     ):
         bench.file("f")

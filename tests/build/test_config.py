@@ -1,12 +1,17 @@
 """The image's configuration and history, as Docker's builder writes them."""
 
+import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dockless.build.emulation import runs_here
 from dockless.build.errors import BuildError
 from dockless.build.goformat import duration, quoted, quoted_list
 from dockless.images.config import ContainerConfig, Healthcheck
+from dockless.images.platform import Platform
 
 if TYPE_CHECKING:
     from tests.build.conftest import Bench
@@ -138,6 +143,40 @@ def test_labels_of_the_command_line_are_set(bench: "Bench") -> None:
 def test_the_epoch_is_every_time_that_is_written(bench: "Bench") -> None:
     made = bench.build("FROM tiny\nRUN true\n", args={"SOURCE_DATE_EPOCH": "1000000000"}).config
     assert made.created == "2001-09-09T01:46:40Z"
+
+
+def test_with_the_epoch_the_same_input_gives_the_same_image(bench: "Bench") -> None:
+    bench.file("d/f", "x")
+    dockerfile = (
+        "FROM tiny\nARG SOURCE_DATE_EPOCH\nRUN mkdir /r && echo a > /r/a && touch /tmp/b\nCOPY d /d\nWORKDIR /w\n"
+    )
+    ids = set()
+    for _ in range(2):
+        time.sleep(1.1)  # a tar has whole seconds
+        os.utime(bench.context / "d/f")
+        ids.add(bench.build(dockerfile, args={"SOURCE_DATE_EPOCH": "1000000000"}, no_cache=True).id)
+    assert len(ids) == 1
+    seen = bench.tree(bench.build(dockerfile, args={"SOURCE_DATE_EPOCH": "1000000000"}))
+    assert {seen.stat(path, "%Y") for path in ("r", "r/a", "tmp/b", "d", "d/f", "w")} == {"1000000000"}
+    bench.build(dockerfile, args={"SOURCE_DATE_EPOCH": "1000000001"})
+    assert bench.cached() == [False, False, False]
+
+
+def test_a_step_for_another_platform_is_refused_with_its_line(bench: "Bench") -> None:
+    other = "linux/s390x" if Platform.host().architecture != "s390x" else "linux/ppc64le"
+    with pytest.raises(BuildError, match=f"a step for {other} cannot run on linux/"):
+        bench.build(f'FROM --platform={other} scratch\nRUN ["/x"]\n')
+    assert bench.build(f"FROM --platform={other} scratch\nCOPY . /\n").config.architecture == other[6:]
+
+
+def test_an_emulator_counts_where_it_works_in_containers(tmp_path: Path) -> None:
+    arm, host = Platform("linux", "arm64"), Platform("linux", "amd64")
+    assert not runs_here(arm, host, tmp_path)
+    (tmp_path / "qemu-aarch64").write_text("enabled\ninterpreter /usr/bin/qemu-aarch64-static\nflags: OC\n")
+    assert not runs_here(arm, host, tmp_path)
+    (tmp_path / "qemu-aarch64").write_text("enabled\ninterpreter /usr/bin/qemu-aarch64-static\nflags: OCF\n")
+    assert runs_here(arm, host, tmp_path)
+    assert runs_here(Platform("linux", "386"), host, tmp_path)
 
 
 def test_from_scratch_has_a_path_and_the_hosts_platform(bench: "Bench") -> None:

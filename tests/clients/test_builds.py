@@ -156,3 +156,19 @@ def test_another_engine_is_not_asked_for_what_it_cannot_do() -> None:
         build(
             lambda *_: None, b"", BuildQuery(no_cache_filter=("a",)), Lent(secrets={"a": b""}), ours=False
         )  # fmt: skip
+
+
+def test_the_cache_is_shown_and_given_back(dockless: Run, write: Write) -> None:
+    write(
+        "ctx/Dockerfile",
+        "FROM busybox\nRUN --mount=type=cache,target=/c,id=shown dd if=/dev/zero of=/c/x bs=1k count=2000\n",
+    )
+    built(dockless, "ctx")
+    rows = [json.loads(line) for line in dockless("builder", "du", "--format", "json").stdout.splitlines()]
+    (mount,) = [row for row in rows if row["Description"] == "cached mount shown"]
+    assert (mount["Type"], mount["Size"], mount["Reclaimable"]) == ("exec.cachemount", "2.048MB", "true")
+    assert any(row["Description"].startswith("RUN --mount=type=cache") for row in rows)
+    assert "Total:" in dockless("builder", "du").stdout
+    assert dockless("builder", "prune", "-f", "--filter", "until=24h").stdout == "Total:\t0B\n"
+    assert mount["ID"] in dockless("builder", "prune", "-f").stdout
+    assert dockless("builder", "du", "--format", "json").stdout == ""

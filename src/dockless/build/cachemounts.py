@@ -1,16 +1,33 @@
 """`RUN --mount=type=cache`: folders that outlive builds, one for each id: shared, locked, or one for each user."""
 
+import builtins
 import hashlib
-import shutil
+import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from dockless.images.trees import remove_tree
+
 Sharing = Literal["shared", "private", "locked"]
 
 _PATIENCE = 0.5  # seconds between two looks at whether the build that waits was cancelled
+_MARK = ".used"
+
+
+class CacheFolder(msgspec.Struct, frozen=True):
+    """`name` is the mount's id; `size` bytes of its files; `used` seconds since the epoch."""
+
+    folder: str
+    name: str
+    size: int
+    used: float
+    in_use: bool
 
 
 class CacheMounts:
@@ -20,6 +37,7 @@ class CacheMounts:
         self._root = root
         self._changed = threading.Condition()
         self._taken: set[str] = set()
+        self._shared: Counter[str] = Counter()
 
     @contextmanager
     def lend(
@@ -32,41 +50,65 @@ class CacheMounts:
         """
         folder = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         if sharing == "shared":
-            yield self._made(folder, fill)
+            with self._changed:
+                self._shared[folder] += 1
+            try:
+                yield self._made(folder, name, fill)
+            finally:
+                with self._changed:
+                    self._shared[folder] -= 1
             return
         if sharing == "locked":
             self._take(folder, still_wanted)
         else:
             folder = self._take_free(folder)
         try:
-            yield self._made(folder, fill)
+            yield self._made(folder, name, fill)
         finally:
             with self._changed:
                 self._taken.discard(folder)
                 self._changed.notify_all()
 
-    def size(self) -> int:
-        """Bytes of all the files in all the folders."""
-        return sum(path.lstat().st_size for path in self._root.rglob("*") if path.is_file() and not path.is_symlink())
-
-    def prune(self) -> int:
-        """Removes the folders that nobody has locked; the answer is the bytes that were in them."""
-        if not self._root.is_dir():
-            return 0
-        before = self.size()
+    def list(self) -> list[CacheFolder]:
+        """What there is, by id."""
         with self._changed:
-            for folder in self._root.iterdir():
-                if folder.name not in self._taken:
-                    shutil.rmtree(folder)
-        return before - self.size()
+            return sorted(self._folders(), key=lambda found: found.name)
 
-    def _made(self, name: str, fill: Callable[[Path], None]) -> Path:
-        folder = self._root / name
+    def prune(self, used_before: float) -> "builtins.list[CacheFolder]":
+        """Removes the folders that no step has now, or had since `used_before` (seconds since the epoch)."""
+        gone = []
         with self._changed:
+            for found in self._folders():
+                if found.in_use or found.used > used_before:
+                    continue
+                self._used(found.folder).unlink(missing_ok=True)
+                trash = self._root / f"{found.folder}.gone"
+                (self._root / found.folder).rename(trash)
+                remove_tree(trash)
+                gone.append(found)
+        return gone
+
+    def _folders(self) -> "Iterator[CacheFolder]":
+        for mark in self._root.glob(f"*{_MARK}") if self._root.is_dir() else ():
+            folder = mark.name.removesuffix(_MARK)
+            if (self._root / folder).is_dir():
+                in_use = folder in self._taken or self._shared[folder] > 0
+                name = mark.read_text("utf-8", "surrogateescape")
+                yield CacheFolder(folder, name, _size(self._root / folder), mark.stat().st_mtime, in_use)
+
+    def _used(self, folder: str) -> Path:
+        """Holds the id, and by its time says when the folder was last asked for."""
+        return self._root / f"{folder}{_MARK}"
+
+    def _made(self, folder_name: str, name: str, fill: Callable[[Path], None]) -> Path:
+        folder = self._root / folder_name
+        with self._changed:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._used(folder_name).write_text(name, "utf-8", "surrogateescape")
             if not folder.exists():
-                beside = self._root / f"{name}.new"
+                beside = self._root / f"{folder_name}.new"
                 if beside.exists():
-                    shutil.rmtree(beside)
+                    remove_tree(beside)
                 beside.mkdir(mode=0o755, parents=True)
                 beside.chmod(0o755)
                 fill(beside)
@@ -89,3 +131,7 @@ class CacheMounts:
                 free = f"{folder}-{number}"
             self._taken.add(free)
             return free
+
+
+def _size(folder: Path) -> int:
+    return sum(os.lstat(os.path.join(where, name)).st_size for where, _, names in os.walk(folder) for name in names)

@@ -1,5 +1,6 @@
 """The URLs of ADD: which sources are downloads, what their files are called, and what a download gives."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,13 +20,16 @@ class Download(msgspec.Struct, frozen=True):
     modified: int | None
 
 
+_SCP = re.compile(r"[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:[^/].*|git@[a-zA-Z0-9.-]+:.*")
+
+
 def is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
 def is_git(source: str) -> bool:
     """What Docker takes for a git repository rather than a file to download."""
-    if source.startswith(("git://", "ssh://", "git@")):
+    if source.startswith(("git://", "ssh://")) or _SCP.match(source):
         return True
     return is_url(source) and urlsplit(source).path.endswith(".git")
 

@@ -18,6 +18,7 @@ import msgspec
 from dockless.build import handover
 from dockless.build.copying import Destination, copy_selected
 from dockless.build.draft import Draft
+from dockless.build.emulation import runs_here
 from dockless.build.events import Output, Vertex
 from dockless.build.owners import Owner
 from dockless.build.plan import PlannedStage
@@ -31,6 +32,7 @@ from dockless.dockerfile.model import Mount, Run
 from dockless.dockerfile.mounts import parse_mount
 from dockless.dockerfile.source import heredoc_of
 from dockless.dockerfile.words import expand
+from dockless.images.platform import Platform
 from dockless.launcher.users import resolve_user
 
 _SCRIPTS = "/run/dockless-script"
@@ -69,6 +71,10 @@ def prepare(session: Session, planned: PlannedStage, draft: Draft, instruction: 
         raise session.error("--security=insecure is not granted: a step of a build stays in its sandbox", instruction)
     if instruction.devices:
         raise session.error("--device: devices are not given to a step of a build", instruction)
+    host = Platform.host()
+    if not runs_here(draft.platform, host):
+        message = f"a step for {draft.platform} cannot run on {host}: the kernel has no emulator for it"
+        raise session.error(f"{message} (binfmt_misc; Debian's package is qemu-user-static)", instruction)
     argv, script = _argv(draft, instruction)
     mounts = tuple(_mounts(session, planned, draft, instruction, vertex))
     network = instruction.network if instruction.network != "default" else session.options.network

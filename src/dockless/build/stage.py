@@ -24,7 +24,7 @@ from dockless.build.owners import parse_owner
 from dockless.build.plan import SCRATCH, PlannedStage, show
 from dockless.build.session import Session, with_name
 from dockless.build.sources import SourceError
-from dockless.build.target import SourceChanged, TargetError
+from dockless.build.target import SourceChanged, TargetError, clamp_times
 from dockless.build.tree import clean
 from dockless.dockerfile import DockerfileError, parse_trigger
 from dockless.dockerfile.ignore import IgnoreError
@@ -187,6 +187,8 @@ class _StageRun:
     ) -> Record:
         """The layer of these values over the draft's: known, or made by `make` (folder → upper directory)."""
         tools = self.session.tools
+        if self.session.options.epoch is not None:
+            values = {**values, "epoch": self.session.options.epoch}
         key = make_key(kind, self.draft.diff_ids, values)
         with tools.cache.step(key, self.session.check):
             record = None if self.no_cache else tools.cache.find(key)
@@ -204,7 +206,10 @@ class _StageRun:
         tools = self.session.tools
         folder = tools.layers.scratch.folder("step")
         try:
-            layer = tools.layers.adopt(make(folder))
+            upper = make(folder)
+            if self.session.options.epoch is not None:
+                clamp_times(upper, self.session.options.epoch)
+            layer = tools.layers.adopt(upper)
             return tools.cache.add(key, layer.diff_id, layer.size, description, self.session.now())
         finally:
             shutil.rmtree(folder)

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from dockless.build.events import Vertex
 from dockless.build.metadata import Scope
 from dockless.build.owners import Owner, octal_mode, parse_chmod, parse_owner
 from dockless.build.plan import PlannedStage
-from dockless.build.session import Session
+from dockless.build.session import Session, folder_source
 from dockless.build.sources import Selected, digest, select
 from dockless.build.target import Target
+from dockless.dockerfile.ignore import Ignore
 from dockless.dockerfile.model import Add, Copy, Heredoc
 from dockless.dockerfile.words import expand
+from dockless.images.trees import remove_tree
 
 
 class PreparedTransfer(msgspec.Struct, frozen=True):
@@ -86,8 +88,9 @@ def prepared(
     written = scope.expand(instruction.destination, draft)
     chown, chmod = scope.expand(instruction.chown, draft), scope.expand(instruction.chmod, draft)
     sources = [scope.expand(source, draft) for source in instruction.sources]
-    remote = [source for source in sources if _is_remote(session, instruction, source)]
-    local = [source for source in sources if source not in remote]
+    repositories = [source for source in sources if _is_git(session, instruction, source)]
+    remote = [source for source in sources if source not in repositories and _is_url(session, instruction, source)]
+    local = [source for source in sources if source not in remote and source not in repositories]
     chosen_owner = parse_owner(chown, lower) if chown else None
     owner = chosen_owner or Owner()
     selected: list[Selected] = []
@@ -115,7 +118,19 @@ def prepared(
     )
     documents = tuple((document.name, _content(document, draft, scope)) for document in instruction.documents)
     unpack = instruction.unpack if isinstance(instruction, Add) else False
-    with _downloads(session, draft, scope, instruction, remote) as fetched:
+    checksum = scope.expand(instruction.checksum, draft) if isinstance(instruction, Add) else ""
+    if checksum and len(remote + repositories) + len(instruction.documents) + len(local) != 1:
+        raise session.error("checksum can't be specified for multiple sources", instruction)
+    if checksum and not remote + repositories:
+        raise session.error("checksum can't be specified for non-HTTP(S) and non-Git sources", instruction)
+    with (
+        _downloads(session, checksum, remote) as fetched,
+        _checkouts(session, instruction, checksum, repositories) as checked_out,
+    ):
+        if checked_out:
+            selected += checked_out
+            destination = msgspec.structs.replace(destination, owner=owner, xattrs=False)
+            xattrs = False
         yield PreparedTransfer(
             destination=destination,
             archive_owner=chosen_owner,
@@ -148,10 +163,15 @@ def new_target(folder: Path, lower: Sequence[Path]) -> Target:
     return Target(upper, lower)
 
 
-def _is_remote(session: Session, instruction: Copy | Add, source: str) -> bool:
-    if download.is_git(source):
-        message = f"{source}: {instruction.keyword} of a git repository is not supported; clone it in a RUN"
-        raise session.error(message, instruction)
+def _is_git(session: Session, instruction: Copy | Add, source: str) -> bool:
+    if not download.is_git(source):
+        return False
+    if isinstance(instruction, Copy):
+        raise session.error("source can't be a git ref for COPY", instruction)
+    return True
+
+
+def _is_url(session: Session, instruction: Copy | Add, source: str) -> bool:
     if not download.is_url(source):
         return False
     if isinstance(instruction, Copy):
@@ -160,12 +180,31 @@ def _is_remote(session: Session, instruction: Copy | Add, source: str) -> bool:
 
 
 @contextmanager
-def _downloads(
-    session: Session, draft: Draft, scope: Scope, instruction: Copy | Add, urls: Sequence[str]
-) -> Iterator[list[download.Download]]:
-    checksum = scope.expand(instruction.checksum, draft) if isinstance(instruction, Add) else ""
-    if checksum and (len(urls) != 1 or instruction.documents or len(instruction.sources) != 1):
-        raise session.error("checksum can't be specified for anything but one HTTP(S) source", instruction)
+def _checkouts(
+    session: Session, instruction: Copy | Add, checksum: str, repositories: Sequence[str]
+) -> Iterator[list[Selected]]:
+    if not repositories:
+        yield []
+        return
+    from dockless.build import git
+
+    keep = isinstance(instruction, Add) and instruction.keep_git_dir
+    found: list[Selected] = []
+    with ExitStack() as stack:
+        for text in repositories:
+            wanted = git.parse_git(text, checksum=checksum, keep_git_dir=keep)
+            scratch = session.tools.layers.scratch.folder("git")
+            stack.callback(remove_tree, scratch)
+            (scratch / "checkout").mkdir(mode=0o755)
+            agent = session.options.ssh.get("default")
+            folder = git.check_out(wanted, scratch / "checkout", session.options.environ, agent, session.check)
+            ignore = Ignore() if wanted.keep_git_dir else Ignore([".git"])
+            found += select(folder_source(folder, text, ignore), "/")
+        yield found
+
+
+@contextmanager
+def _downloads(session: Session, checksum: str, urls: Sequence[str]) -> Iterator[list[download.Download]]:
     if not urls:
         yield []
         return

@@ -122,7 +122,8 @@ SYSTEM: dict[str, Entry] = {
 
 BUILDER: dict[str, Entry] = {
     "build": IMAGE["build"],
-    "prune": Entry("docker.usage:prune_builder", "Remove build cache"),
+    "du": Entry("docker.build_usage:du", "Show what the build cache holds"),
+    "prune": Entry("docker.build_usage:prune", "Remove build cache"),
 }
 
 TOP: dict[str, Entry] = {

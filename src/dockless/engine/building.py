@@ -70,14 +70,28 @@ class Building:
         unused_for = max(limits, default=0) / 1e9
         cache = self._builder.cache
         gone = await asyncio.to_thread(cache.prune, unused_for=unused_for, keep_bytes=keep_storage)
+        mounts = self._builder.cache_mounts
+        folders = [] if keep_storage else await asyncio.to_thread(mounts.prune, now / 1e9 - unused_for)
         collected = await asyncio.to_thread(self._store.collect, self._keep())
         return BuildPruneResponse(
-            caches_deleted=tuple(record.key for record in gone) or None, space_reclaimed=collected.size
+            caches_deleted=(*(record.key for record in gone), *(found.folder for found in folders)) or None,
+            space_reclaimed=collected.size + sum(found.size for found in folders),
         )
 
     def records(self) -> Sequence[BuildCacheRecord]:
-        """For `system df`."""
-        return [
+        """For `system df`: the steps, and the folders of cache mounts."""
+        mounts = [
+            BuildCacheRecord(
+                id=found.folder,
+                type="exec.cachemount",
+                description=f"cached mount {found.name}",
+                in_use=found.in_use,
+                size=found.size,
+                last_used_at=rfc3339(int(found.used * 1e9)),
+            )
+            for found in self._builder.cache_mounts.list()
+        ]
+        return mounts + [
             BuildCacheRecord(
                 id=record.key,
                 description=record.description,

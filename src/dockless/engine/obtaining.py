@@ -69,7 +69,7 @@ class Obtaining:
     ) -> Image:
         """A build's base image: what is here already unless `pull`. Raises CannotObtain, ImageError."""
         wanted = Reference.parse(reference)
-        if not pull and (found := self._images.resolve(reference)) is not None:
+        if not pull and (found := self._images.resolve(reference)) is not None and _is_for(found, platform):
             return found
 
         def progress(event: PullEvent) -> None:
@@ -102,3 +102,10 @@ class Obtaining:
             raise CannotObtain(
                 f"{name} cannot be pulled: {error}. A stand-in cannot be made either: {reason}"
             ) from reason
+
+
+def _is_for(image: Image, platform: str | None) -> bool:
+    if not platform:
+        return True
+    config = image.config
+    return Platform.parse(platform).accepts(Platform(config.os or "linux", config.architecture, config.variant))

@@ -213,17 +213,3 @@ def _build_cache(client: "Client", filters: dict[str, list[str]]) -> int:
 def _tell(kind: str, names: Iterable[str] | None) -> None:
     if listed := list(names or ()):
         echo(f"Deleted {kind}:\n" + "\n".join(listed) + "\n")
-
-
-@click.command("prune", short_help="Remove build cache")
-@click.option("-a", "--all", "all_", is_flag=True, help="Remove all unused build cache, not just dangling ones")
-@click.option("-f", "--force", is_flag=True, help="Do not prompt for confirmation")
-@click.option("--filter", "filters", multiple=True, help='Provide filter values (e.g. "until=24h")')
-@pass_session
-def prune_builder(session: Session, /, all_: bool, force: bool, filters: tuple[str, ...]) -> None:
-    """Remove build cache."""
-    if not force:
-        click.confirm("WARNING! This will remove build cache.\nAre you sure you want to continue?", abort=True)
-    answer = session.client.images.build_prune(all=all_, filters=parse_filters(filters))
-    _tell("build cache objects", answer.caches_deleted)
-    echo(f"Total:\t{human_size(answer.space_reclaimed, precision=4)}")

@@ -1,0 +1,122 @@
+"""ADD of a git repository, from a real one behind a real `git daemon`."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dockless.build.download import DownloadError, is_git
+from dockless.build.errors import BuildError
+from dockless.build.git import GitSource, parse_git
+
+if TYPE_CHECKING:
+    from tests.build.conftest import Bench
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The address, and the commit that the tag `v1` names."""
+    if not shutil.which("git"):
+        pytest.skip("needs git")
+    folder = tmp_path / "served/repo.git"
+    folder.mkdir(parents=True)
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "-q", "-b", "main")
+    (folder / "sub").mkdir()
+    (folder / "sub/file").write_text("one")
+    (folder / "run").write_text("#!/bin/sh")
+    (folder / "run").chmod(0o755)
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("tag", "v1")
+    commit = git("rev-parse", "HEAD")
+    (folder / "sub/file").write_text("two")
+    git("commit", "-qam", "two")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    daemon = subprocess.Popen(
+        ["git", "daemon", f"--port={port}", "--listen=127.0.0.1", "--export-all", "--reuseaddr",
+         f"--base-path={tmp_path / 'served'}"],
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield f"git://127.0.0.1:{port}/repo.git", commit
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def test_a_repository_its_ref_and_its_folder(bench: "Bench", repository: tuple[str, str]) -> None:
+    url, commit = repository
+    dockerfile = (
+        f"FROM tiny\nADD {url} /main\nADD --chown=web {url}#v1 /v1/\nADD {url}#v1:sub /sub\n"
+        f"ADD --keep-git-dir=true {url}?branch=main /kept\nADD --checksum={commit} {url}#v1 /checked\n"
+        f"ADD {url}?commit={commit}&subdir=sub&submodules=0 /by-commit\n"
+    )
+    seen = bench.tree(bench.build(dockerfile))
+    assert [seen.text(f"{path}/file") for path in ("main/sub", "v1/sub", "sub", "kept/sub", "by-commit")] == [
+        "two", "one", "one", "two", "one",
+    ]  # fmt: skip
+    assert seen.names("main") == ["run", "sub", "sub/file"]
+    assert "kept/.git/HEAD" in seen.names()
+    assert [seen.stat(path) for path in ("main/run", "v1/run")] == [
+        "755 0:0 regular file", "755 1000:1001 regular file",
+    ]  # fmt: skip
+    bench.build(dockerfile)
+    assert bench.cached()[:3] == [True, True, True]
+
+
+def test_what_is_not_there_is_said_with_the_line(bench: "Bench", repository: tuple[str, str]) -> None:
+    url, commit = repository
+    for line, message in (
+        (f"ADD {url}#nowhere /x", "nowhere"),
+        (f"ADD {url}#v1:none /x", "there is no folder none"),
+        (f"ADD {url}#v1:../.. /x", "there is no folder"),
+        (f"ADD --checksum={'0' * 40} {url}#v1 /x", f"got {commit}"),
+        (f"ADD {url}?what=1 /x", "unexpected 'what'"),
+        (f"ADD {url}#--upload-pack=x /x", "does not begin with a dash"),
+    ):
+        with pytest.raises(BuildError, match=message) as raised:
+            bench.build(f"FROM tiny\n{line}\n")
+        assert raised.value.where == "Dockerfile:2"
+
+
+def test_what_counts_as_a_repository() -> None:
+    for text in (
+        "git://h/r", "ssh://git@h/r", "git@h.example:r.git", "https://h/r.git", "http://h/r.git#v1:d", "https://h/r.git?tag=1",
+    ):  # fmt: skip
+        assert is_git(text)
+    for text in ("https://h/r.tar.gz", "file.git", "some@file", "https://h/r.git/x"):
+        assert not is_git(text)
+
+
+def test_the_forms_of_an_address() -> None:
+    assert parse_git("https://h/r.git#main:a/b") == GitSource("https://h/r.git", "main", "a/b")
+    assert parse_git("git@h:r.git#:docs") == GitSource("git@h:r.git", "", "docs")
+    assert parse_git("https://h/r.git?tag=v1&checksum=AB12CD3&keep-git-dir=1") == GitSource(
+        "https://h/r.git", "refs/tags/v1", "", "ab12cd3", keep_git_dir=True
+    )
+    with pytest.raises(DownloadError, match="only one of ref"):
+        parse_git("https://h/r.git?tag=v1#main")
+    with pytest.raises(DownloadError, match="in hex"):
+        parse_git("https://h/r.git", checksum="sha256:00")
