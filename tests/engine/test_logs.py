@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,25 @@ def test_a_long_line_is_kept_whole_in_pieces(tmp_path: Path) -> None:
 def test_what_is_no_utf8_is_replaced_not_refused(tmp_path: Path) -> None:
     write_through(tmp_path, b"a\xffb\n")
     assert stored(tmp_path / "log") == "a�b\n"
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b'"\n",\n","\n\\\n\\n\n\\"\n',
+        b"\n\n\n",
+        b"\x7f\n\x00\x1b[0m\n",
+        b"\xe2\x80\n\xa8\n\xff",
+        "Größe 漢字 🦆\n".encode() * 50,
+        b"short\n" + b"x" * 40_000 + b"\nshort\nrest",
+    ],
+)
+def test_whatever_a_line_has_in_it_it_is_one_record_and_whole(tmp_path: Path, chunk: bytes) -> None:
+    write_through(tmp_path, chunk)
+    assert stored(tmp_path / "log") == chunk.decode("utf-8", "replace")
+    if len(chunk) < 16 * 1024:
+        records = [json.loads(line)["log"] for line in (tmp_path / "log").read_text().split("\n")[:-1]]
+        assert records == re.findall("[^\n]*\n|[^\n]+", chunk.decode("utf-8", "replace"))
 
 
 @pytest.mark.parametrize(("tail", "expected"), [(0, ""), (2, "8\n9\n"), (100, "".join(f"{n}\n" for n in range(10)))])

@@ -32,6 +32,7 @@ PARTIAL = 16 * 1024  # Docker's limit: a longer line is stored in pieces
 CHUNK = 256 * 1024
 PIPE_SIZE = 256 * 1024
 _SLOT = struct.Struct("<QQQ")  # log size before the batch, bytes staged, bytes of them in the batch; staged 0 = idle
+_MARK = b"\x7f"  # DEL, which JSON does not escape
 STREAMS = ("stdout", "stderr")
 NUMBERS = {"stdout": STDOUT, "stderr": STDERR}
 
@@ -329,8 +330,31 @@ _encoder = msgspec.json.Encoder()
 
 
 def _encode(stream: str, data: bytes) -> bytes:
+    """The log's lines for what a stream brought, all with the same time."""
     now = rfc3339_fixed(time.time_ns())
     tail = f',"stream":"{stream}","time":"{now}"}}\n'.encode()
+    whole = data.rfind(b"\n") + 1
+    if not _short_lines(data, whole) or _MARK in data:
+        return _encode_each(data, tail)
+    # One call for all lines, several times as quick as a call for each: their ends are marked by a character that the
+    # encoder lets pass and that occurs nowhere else.
+    text = data[:whole].replace(b"\n", _MARK).decode("utf-8", "replace")
+    end = b'\\n"' + tail
+    lines = _encoder.encode(text)[:-2].replace(_MARK, end + b'{"log":"')
+    return b"".join((b'{"log":', lines, end, _encode_each(data[whole:], tail)))
+
+
+def _short_lines(data: bytes, whole: int) -> bool:
+    """Whether there are lines in the first `whole` bytes, and none that has to be stored in pieces."""
+    start = 0
+    while start < whole:
+        if (newline := data.rfind(b"\n", start, start + PARTIAL)) < 0:
+            return False
+        start = newline + 1
+    return whole > 0
+
+
+def _encode_each(data: bytes, tail: bytes) -> bytes:
     encode = _encoder.encode
     parts: list[bytes] = []
     start = 0
