@@ -92,7 +92,7 @@ def test_what_is_mended_serves_reloads_and_holds_no_secret_here_and_on_a_real_do
     inside = ill.ok("container", "run", "--rm", "fetch_c1-web", "sh", "-c", "ls -A /web; env", folder=ill.root)
     assert "manage.py" in inside
     assert "a-password-for-tests" not in inside and ".env\n" not in inside
-    ill.ok("down", "-v")
+    ill.ok("down", "-v", "-t", "0")
 
     # The daemon has no way out, so it gets the images; that it builds them alike is for the tests of builds.
     archive = tmp_path / "images.tar"
@@ -107,7 +107,7 @@ def test_what_is_mended_serves_reloads_and_holds_no_secret_here_and_on_a_real_do
         until(lambda: "again" in ask(docker, "/again"))
         assert "a-password-for-tests" not in there.ok("image", "history", "--no-trunc", "fetch_c1-web")
     finally:
-        there.run("down", "-v")
+        there.run("down", "-v", "-t", "0")
 
 
 def ask(docker: Daemon, path: str) -> str:
