@@ -175,9 +175,9 @@ class Composed(msgspec.Struct, frozen=True, dict=True):
         value = self.tree
         marks: tuple[Mark, Mark] | None = None
         for part in path:
-            if isinstance(value, Map) and part in value.marks:
+            if isinstance(value, Map) and part in value and part in value.marks:
                 marks = value.marks[part]
-            elif isinstance(value, Seq) and isinstance(part, int) and part < len(value.marks):
+            elif isinstance(value, Seq) and isinstance(part, int) and part < min(len(value), len(value.marks)):
                 marks = (value.marks[part], value.marks[part])
             else:
                 return None
@@ -224,14 +224,17 @@ def _spot(file: Written, path: Path) -> Spot | None:
     raw: Any = file.raw
     key = mark = None
     for part in path:
-        if isinstance(value, Map) and part in value.marks:
+        if isinstance(value, Map) and part in value and part in value.marks:
             key, mark = value.marks[part]
-        elif isinstance(value, Seq) and isinstance(part, int) and part < len(value.marks):
+        elif isinstance(value, Seq) and isinstance(part, int) and part < min(len(value), len(value.marks)):
             key = mark = value.marks[part]
         else:
             return None
         value = value[part]
-        raw = raw[part] if raw is not None else None
+        try:
+            raw = raw[part] if raw is not None else None
+        except (KeyError, IndexError, TypeError):
+            raw = None
     if key is None or mark is None or mark.name != file.text.path:
         return None
     return Spot(file.text, value, key, mark, raw)

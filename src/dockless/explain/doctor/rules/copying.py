@@ -257,7 +257,7 @@ USER nobody
 def add_for_copy(recipe: Recipe) -> Iterator[Hit]:
     """ADD downloads and unpacks. For files of the context COPY says what is meant."""
     for _, add in recipe.all(Add):
-        plain = [source for source in add.sources if not _REMOTE.search(source) and not _ARCHIVE.search(source)]
+        plain = [source for source in add.sources if not _REMOTE.search(source) and _is_plain(recipe, source)]
         if plain and len(plain) == len(add.sources) and not any("$" in s or has_wildcard(s) for s in plain):
             if add.unpack is not None or add.checksum or add.keep_git_dir:
                 continue
@@ -266,6 +266,13 @@ def add_for_copy(recipe: Recipe) -> Iterator[Hit]:
             yield recipe.hit(
                 add, "ADD of files of the context", "write COPY", edits=(recipe.edit(start, start + 3, word),)
             )
+
+
+def _is_plain(recipe: Recipe, source: str) -> bool:
+    """Whether ADD does no more than copy it: a folder, or a file with an ending that is no archive's."""
+    clean = posixpath.normpath(source.lstrip("/") or ".")
+    is_folder = clean == "." or any(name.startswith(clean + "/") for name in recipe.folder.files)
+    return is_folder or ("." in posixpath.basename(clean) and not _ARCHIVE.search(clean))
 
 
 @rules.rule(
