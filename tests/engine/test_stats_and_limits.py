@@ -123,7 +123,7 @@ def test_disk_usage_counts_volumes_with_their_containers(places: Places) -> None
     async def work(rig: Rig) -> None:
         await rig.run("box", "echo 12345 >/vol/f", host={"binds": ("vol:/vol",)})
         await rig.finished("box")
-        usage = await rig.engine.system.df()
+        usage = await rig.engine.system.df(("container", "image", "volume"))
         (volume,) = usage.volumes or ()
         assert volume.usage_data is not None
         assert (volume.usage_data.size, volume.usage_data.ref_count) == (6, 1)

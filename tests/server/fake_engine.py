@@ -227,6 +227,9 @@ class Containers:
             raise
         return ContainerWaitResponse(status_code=found.exit_code)
 
+    async def terminal(self, id: str) -> bool:
+        return self.get(id).tty
+
     async def logs(self, id: str, options: LogOptions) -> AsyncIterator[bytes]:
         return self._logs(self.get(id), options)
 
@@ -558,7 +561,7 @@ class System:
             self.listens_given_up += 1
             self.listeners.discard(queue)
 
-    async def df(self) -> DiskUsage:
+    async def df(self, kinds) -> DiskUsage:
         return DiskUsage(layers_size=77)
 
 

@@ -43,6 +43,9 @@ class NetworksWithContainers:
         return await self._networks.create(body)
 
     async def list(self, *, filters: Filters) -> tuple[Network, ...]:
+        for kind in filters.wanted("type"):
+            if kind not in ("builtin", "custom"):
+                raise BadParameter(f"invalid filter 'type={kind}'")
         return await self._networks.list(filters)
 
     async def inspect(self, id: str) -> Network:
@@ -52,7 +55,9 @@ class NetworksWithContainers:
         await self._networks.remove(id)
 
     async def prune(self, *, filters: Filters) -> NetworkPruneResponse:
-        return await self._networks.prune(filters)
+        pruned = await self._networks.prune(filters)
+        self._events.publish("network", "prune", "", {"reclaimed": "0"})
+        return pruned
 
     async def connect(self, id: str, body: NetworkConnectRequest) -> None:
         network = self._networks.find(id)
@@ -61,7 +66,7 @@ class NetworksWithContainers:
         if network.name in record.endpoints:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
         settings = body.endpoint_config or EndpointSettings()
-        check_endpoint(network.name, settings)
+        check_endpoint(network, settings)
         endpoint = Endpoint(network.id, network.name, settings)
         before, record = record, replace(record, endpoints={**record.endpoints, network.name: endpoint})
         self._table.save(record)

@@ -5,11 +5,16 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 
+from dockless.engine.config_checks import check_mac
 from dockless.engine.log_files import BadOption, parse_options
+from dockless.engine.records import NetworkRecord
+from dockless.engine.resource_checks import check_resources
 from dockless.images.platform import InvalidPlatform, Platform
 from dockless.linux import cgroups
-from dockless.wire.config import HostConfig
+from dockless.linux.capabilities import NUMBERS
+from dockless.wire.config import HostConfig, RestartPolicy
 from dockless.wire.endpoints import EndpointSettings
 from dockless.wire.errors import BadParameter, NotFound
 
@@ -17,10 +22,7 @@ _RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
 _LOG_DRIVERS = ("", "json-file", "none")
 _SECURITY = ("seccomp", "apparmor", "label", "no-new-privileges", "systempaths")
 _APPARMOR = ("unconfined", "docker-default", "")
-_ULIMITS = (
-    *("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"),
-    *("rtprio", "rttime", "sigpending", "stack"),
-)
+_DEVICE_RULE = re.compile(r"[acb] (?:\d+|\*):(?:\d+|\*) [rwm]{1,3}")
 _SYSTEM_LABELS = ("disable",)
 INTERFACE_NAME = "com.docker.network.endpoint.ifname"
 _INTERFACE = re.compile(r"(?!lo$)[^/\s:.][^/\s:]{0,14}")
@@ -37,12 +39,7 @@ _NETWORK_DEFAULTS = {
 def check(host: HostConfig) -> None:
     """Raises BadParameter."""
     policy = host.restart_policy
-    if policy.name not in _RESTARTS:
-        raise BadParameter(
-            f'invalid restart policy: unknown policy "{policy.name}"; use one of no, always, on-failure, unless-stopped'
-        )
-    if policy.maximum_retry_count and policy.name != "on-failure":
-        raise BadParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+    check_policy(policy)
     if host.auto_remove and policy.name not in ("", "no"):
         raise BadParameter("can't create 'AutoRemove' container with restart policy")
     if host.log_config.type not in _LOG_DRIVERS:
@@ -54,14 +51,42 @@ def check(host: HostConfig) -> None:
             raise BadParameter(str(error)) from error
     if host.runtime not in ("", "dockless", "runc"):
         raise BadParameter(f"unknown or invalid runtime name: {host.runtime}")
-    if host.memory and host.memory < 6 * 1024 * 1024:
-        raise BadParameter("Minimum memory limit allowed is 6MB")
-    if host.device_requests:
-        raise BadParameter("could not select device driver: devices by capability (GPUs) are not supported")
     _check_modes(host)
-    _check_limits(host)
+    check_resources(host)
+    check_values(host)
+    if host.volume_driver not in ("", "local"):
+        raise NotFound(f'error looking up volume plugin {host.volume_driver}: plugin "{host.volume_driver}" not found')
     for option in host.security_opt or ():
         _check_security(option)
+
+
+def check_policy(policy: RestartPolicy) -> None:
+    """Raises BadParameter."""
+    if policy.name not in _RESTARTS:
+        raise BadParameter(
+            f"invalid restart policy: unknown policy '{policy.name}'; "
+            "use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )
+    if policy.maximum_retry_count < 0:
+        raise BadParameter("invalid restart policy: maximum retry count cannot be negative")
+    if policy.maximum_retry_count and policy.name != "on-failure":
+        raise BadParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+
+
+def check_values(host: HostConfig) -> None:
+    """Raises BadParameter."""
+    if not -1000 <= host.oom_score_adj <= 1000:
+        raise BadParameter(f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]")
+    if host.shm_size < 0:
+        raise BadParameter("SHM size can not be less than 0")
+    for what, names in (("CapAdd", host.cap_add), ("CapDrop", host.cap_drop)):
+        for name in names or ():
+            full = name.upper() if name.upper().startswith("CAP_") else f"CAP_{name.upper()}"
+            if full not in NUMBERS and full != "CAP_ALL":
+                raise BadParameter(f'invalid {what}: unknown capability: "{full}"')
+    for rule in host.device_cgroup_rules or ():
+        if not _DEVICE_RULE.fullmatch(rule):
+            raise BadParameter(f"invalid device cgroup rule format: '{rule}'")
 
 
 def _check_modes(host: HostConfig) -> None:
@@ -81,32 +106,11 @@ def _check_modes(host: HostConfig) -> None:
         raise BadParameter(f"--storage-opt is not supported: {', '.join(sorted(host.storage_opt))}")
 
 
-def _check_limits(host: HostConfig) -> None:
-    if host.blkio_weight and not 10 <= host.blkio_weight <= 1000:
-        raise BadParameter("Range of blkio weight is from 10 to 1000")
-    if host.memory and 0 < host.memory_swap < host.memory:
-        raise BadParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
-    if host.memory_swap > 0 and not host.memory:
-        raise BadParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
-    if host.memory and host.memory_reservation > host.memory:
-        raise BadParameter("Minimum memory limit can not be less than memory reservation limit, see usage")
-    if host.nano_cpus and (host.cpu_period or host.cpu_quota):
-        raise BadParameter("Conflicting options: Nano CPUs and CPU Period or CPU Quota cannot both be set")
-    if (host.cpu_realtime_period or host.cpu_realtime_runtime) and "cpu" not in cgroups.layout().v1:
-        raise BadParameter("Your kernel does not support CPU real-time scheduler")
-
-    for limit in host.ulimits or ():
-        if limit.name not in _ULIMITS:
-            raise BadParameter(f"invalid ulimit type: {limit.name}")
-        if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
-            raise BadParameter(f"ulimit soft limit must be less than or equal to hard limit: {limit.name}")
-
-
 def _check_security(option: str) -> None:
     separator = "=" if "=" in option else ":"
     name, _, value = option.partition(separator)
     if name not in _SECURITY:
-        raise BadParameter(f'invalid --security-opt 2: "{option}"')
+        raise BadParameter(f'invalid --security-opt: "{option}"')
     if name == "apparmor" and value not in _APPARMOR:
         raise BadParameter(f"apparmor profile {value} cannot be applied: only unconfined is supported")
     if name == "label" and value not in _SYSTEM_LABELS:
@@ -128,8 +132,13 @@ def check_platform(asked: str, image: Platform, name: str) -> None:
         )
 
 
-def check_endpoint(network: str, settings: EndpointSettings) -> None:
+def check_endpoint(record: NetworkRecord, settings: EndpointSettings) -> None:
     """Raises BadParameter."""
+    network = record.name
+    if settings.ipam_config is not None:
+        for family, text in ((4, settings.ipam_config.ipv4_address), (6, settings.ipam_config.ipv6_address)):
+            _check_address(record, family, text)
+    check_mac(settings.mac_address, network)
     if settings.ipam_config and settings.ipam_config.link_local_ips:
         raise BadParameter(f"network {network}: link-local addresses of a container's own are not supported")
     for name, value in (settings.driver_opts or {}).items():
@@ -139,6 +148,20 @@ def check_endpoint(network: str, settings: EndpointSettings) -> None:
             raise BadParameter(f"network {network}: {value!r} cannot be the name of an interface")
         if name.startswith("com.docker.network."):
             raise BadParameter(f"network {network}: the endpoint option {name} is not supported")
+
+
+def _check_address(network: NetworkRecord, family: int, text: str) -> None:
+    """An address that the user wants must be one, and in a subnet of the network."""
+    if not text:
+        return
+    where = f"invalid config for network {network.name}: invalid endpoint settings"
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise BadParameter(f"{where}: invalid IPv{family} address: {text}") from None
+    subnets = [item.subnet for item in network.ipam.config or ()]
+    if address.version != family or not any(address in ip_network(subnet) for subnet in subnets):
+        raise BadParameter(f"{where}: the address {text} is in none of the network's subnets ({', '.join(subnets)})")
 
 
 def check_network(options: Mapping[str, str]) -> None:
@@ -174,6 +197,8 @@ def warnings(host: HostConfig) -> tuple[str, ...]:
     ):
         if wanted and controller not in available:
             found.append(f"Your kernel does not support {words}")
+    if host.port_bindings and host.network_mode.startswith(("host", "container:")):
+        found.append("Published ports are discarded when using host network mode")
     if host.cpu_count or host.cpu_percent:
         found.append("CPU count and CPU percent are limits of Windows containers. Discarded.")
     if host.oom_kill_disable and not host.memory:

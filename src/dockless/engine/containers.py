@@ -29,7 +29,7 @@ from dockless.engine.pieces import Pieces
 from dockless.engine.readiness import until_listening
 from dockless.engine.records import ContainerRecord, Table, replace
 from dockless.engine.roots import Roots
-from dockless.engine.selection import matches
+from dockless.engine.selection import check_values, matches
 from dockless.engine.spec import user_of
 from dockless.engine.streams import Hijacked
 from dockless.engine.views import inspect_view, summary
@@ -42,7 +42,7 @@ from dockless.images.trees import remove_tree
 from dockless.linux import cgroups
 from dockless.places import Places
 from dockless.wire.archive import PathStat
-from dockless.wire.config import ContainerConfig
+from dockless.wire.config import ContainerConfig, HostConfig
 from dockless.wire.containers import (
     ContainerCreateRequest,
     ContainerCreateResponse,
@@ -85,6 +85,8 @@ class Parts:
     mounting: Mounting
     image: Callable[[str], ImageChoice]  # raises NotFound
     chain: Callable[[str], Sequence[Path]]
+    descendants: Callable[[Sequence[str]], set[str]]  # ids of the images that are, or are made from, those named
+    image_size: Callable[[str], int]  # bytes, by id; 0 where it is gone
     store: ImageStore
 
 
@@ -96,13 +98,20 @@ class Containers:
 
     async def create(self, name: str | None, body: ContainerCreateRequest, *, platform: str) -> ContainerCreateResponse:
         parts = self._parts
+        if body == ContainerCreateRequest():
+            raise BadParameter("config cannot be empty in order to create a container")
         image = parts.image(body.image)
         check_platform(platform, image.platform, body.image)
         name = (name or "").removeprefix("/") or random_name(lambda taken: parts.table.named(taken) is not None)
         if not NAME.fullmatch(name):
             raise BadParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
         self._free(name)
-        record = new_record(name, body, image.id, image.config, parts.networks, parts.mounting)
+        try:
+            self._check_references(body.host_config)
+            record = new_record(name, body, image.id, image.config, parts.networks, parts.mounting)
+        except NotFound as error:
+            # A create that answers "not found" means its image: clients pull it and try again.
+            raise BadParameter(error.message) from error
         folder = parts.places.containers / record.id
         for part in ("upper", "work"):
             (folder / part).mkdir(parents=True)
@@ -120,24 +129,30 @@ class Containers:
     async def list(self, *, all: bool, limit: int, size: bool, filters: Filters) -> Sequence[ContainerSummary]:
         now = time.time_ns()
         records = sorted(self._parts.table, key=lambda record: record.created, reverse=True)
+        check_values(filters)
+        for other in (*filters.wanted("before"), *filters.wanted("since")):
+            self.find(other)
+        images = self._parts.descendants(filters.wanted("ancestor")) if filters.wanted("ancestor") else None
         every = all or limit > 0 or bool(filters.wanted("status") or filters.wanted("exited"))
         found = [
             summary(record, self._parts.lifecycle.live(record.id).health, now)
             for record in records
             if (every or record.running or record.state.status == "restarting")
+            and (images is None or record.image_id in images)
             and matches(record, filters, self._parts.lifecycle.live(record.id).health, self.find)
         ]
         found = found[:limit] if limit > 0 else found
-        if size:
-            found = [replace(item, size_rw=await self._written(item.id)) for item in found]
-        return found
+        return [await self._sized(item) for item in found] if size else found
 
     async def inspect(self, id: str, *, size: bool) -> ContainerInspect:
         record = self.find(id)
         live = self._parts.lifecycle.live(record.id)
         chain = self._parts.chain(record.image_id)
         view = inspect_view(record, self._parts.places, live.health, sorted(live.execs), chain)
-        return replace(view, size_rw=await self._written(record.id)) if size else view
+        if not size:
+            return view
+        written = await self._written(record.id)
+        return replace(view, size_rw=written, size_root_fs=written + self._parts.image_size(record.image_id))
 
     async def start(self, id: str) -> None:
         await self._parts.lifecycle.start(self.find(id).id)
@@ -198,6 +213,7 @@ class Containers:
                 await self._remove(record, volumes=True)
 
     async def prune(self, *, filters: Filters) -> ContainerPruneResponse:
+        check_values(filters)
         removed, size = [], 0
         for record in self._parts.table:
             if record.running or record.state.status == "restarting":
@@ -206,6 +222,7 @@ class Containers:
                 size += await self._written(record.id)
                 await self.remove(record.id, volumes=False, force=False)
                 removed.append(record.id)
+        self._parts.events.publish("container", "prune", "", {"reclaimed": str(size)})
         return ContainerPruneResponse(containers_deleted=tuple(removed) or None, space_reclaimed=size)
 
     async def wait(self, id: str, *, condition: str, timeout: float | None) -> Awaitable[ContainerWaitResponse]:
@@ -229,6 +246,9 @@ class Containers:
         else:
             live.waiters.append((known[condition], answer))
         return answer
+
+    async def terminal(self, id: str) -> bool:
+        return self.find(id).config.tty
 
     async def logs(self, id: str, options: LogOptions) -> AsyncIterator[bytes]:
         record = self.find(id)
@@ -255,10 +275,13 @@ class Containers:
         live = self._parts.lifecycle.live(record.id)
         history: AsyncIterator[bytes] | None = None
         if options.logs:
-            wanted = logs.ReadOptions(stdout=options.stdout, stderr=options.stderr, raw=record.config.tty)
+            raw = record.config.tty or options.raw
+            wanted = logs.ReadOptions(stdout=options.stdout, stderr=options.stderr, raw=raw)
             path = self._parts.places.containers / record.id / record.log_name
             history = logs.read(path, wanted, lambda: None)
-        await attach(record, live, options, stream, history, self._parts.helpers)
+        self._publish(record, "attach")
+        if await attach(record, live, options, stream, history, self._parts.helpers):
+            self._publish(record, "detach")
 
     async def resize(self, id: str, *, height: int, width: int) -> None:
         record = self.find(id)
@@ -267,11 +290,13 @@ class Containers:
             raise Conflict(f"container {record.id} is not running")
         if live.process.terminal is not None:
             processes.resize(live.process.terminal.read, height, width)
+            self._publish(record, "resize", height=str(height), width=str(width))
 
     async def top(self, id: str, *, ps_args: str) -> TopResponse:
         record = self.find(id)
         if not record.running:
             raise Conflict(f"container {record.id} is not running")
+        self._publish(record, "top")
         members = await asyncio.to_thread(cgroups.pids, cgroup_path(record))
         members = members or await asyncio.to_thread(processes.in_namespace, record.state.pid)
         return await asyncio.to_thread(processes.top, members, ps_args or processes.DEFAULT_ARGUMENTS)
@@ -305,7 +330,10 @@ class Containers:
         return await self._archives.stat(self.find(id), path)
 
     async def archive_get(self, id: str, *, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
-        return await self._archives.get(self.find(id), path)
+        record = self.find(id)
+        found = await self._archives.get(record, path)
+        self._publish(record, "archive-path", path=path)
+        return found
 
     async def archive_put(
         self,
@@ -317,7 +345,9 @@ class Containers:
         copy_uid_gid: bool,
     ) -> None:
         rules = {"no_overwrite_dir_non_dir": no_overwrite_dir_non_dir, "copy_uid_gid": copy_uid_gid}
-        await self._archives.put(self.find(id), path, content, **rules)
+        record = self.find(id)
+        await self._archives.put(record, path, content, **rules)
+        self._publish(record, "extract-to-dir", path=path)
 
     async def commit(
         self,
@@ -338,6 +368,9 @@ class Containers:
         self._parts.events.publish("container", "commit", record.id, attributes)
         return image.id
 
+    def _publish(self, record: ContainerRecord, action: str, **more: str) -> None:
+        self._parts.events.publish("container", action, record.id, {**event_attributes(record), **more})
+
     def find(self, reference: str) -> ContainerRecord:
         """By name, id or the beginning of an id. Raises NotFound, or BadParameter where several match."""
         found = self._parts.table.find(reference)
@@ -346,6 +379,19 @@ class Containers:
         if len(found) > 1:
             raise BadParameter(f"Multiple IDs found with provided prefix: {reference}")
         return found[0]
+
+    def _check_references(self, host: HostConfig) -> None:
+        """The containers that are named must be there. Raises NotFound, BadParameter."""
+        for mode in (host.pid_mode, host.ipc_mode):
+            if mode.startswith("container:"):
+                self.find(mode.removeprefix("container:"))
+        for link in host.links or ():
+            try:
+                self.find(link.partition(":")[0])
+            except NotFound as error:
+                raise NotFound(f"could not get container for {link.partition(':')[0]}: {error.message}") from error
+        if "" in (host.volumes_from or ()):
+            raise BadParameter("volumes-from specification cannot be an empty string")
 
     def lookup(self, reference: str) -> ContainerRecord | None:
         found = self._parts.table.find(reference)
@@ -383,6 +429,10 @@ class Containers:
 
     def _layers(self, record: ContainerRecord) -> Sequence[Path]:
         return [self._parts.places.containers / record.id / "upper", *self._parts.chain(record.image_id)]
+
+    async def _sized(self, item: ContainerSummary) -> ContainerSummary:
+        written = await self._written(item.id)
+        return replace(item, size_rw=written, size_root_fs=written + self._parts.image_size(item.image_id))
 
     async def _written(self, identity: str) -> int:
         """Bytes in the container's own layer."""

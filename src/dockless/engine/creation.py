@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from dockless.engine.checks import check, check_endpoint
+from dockless.engine.config_checks import check_config, check_mac
 from dockless.engine.mounting import Mounting
 from dockless.engine.networks import Networks
 from dockless.engine.records import ContainerRecord, Endpoint, new_id, replace
@@ -31,6 +32,8 @@ def new_record(
     """Raises BadParameter for a request that makes no sense, NotFound for a network or container that is not there."""
     host = request.host_config
     check(host)
+    check_config(request, host)
+    check_mac(request.mac_address, _mode(host.network_mode))
     identity = new_id()
     config = _merge(request, image, identity, host)
     path, args = _command(config)
@@ -132,7 +135,7 @@ def _endpoints(request: ContainerCreateRequest, networks: Networks) -> dict[str,
     for reference in dict.fromkeys((mode, *asked)):
         record = networks.find(reference)
         settings = asked.get(reference) or EndpointSettings()
-        check_endpoint(record.name, settings)
+        check_endpoint(record, settings)
         if reference == mode and reference not in asked:
             settings = next(
                 (value for key, value in asked.items() if value and key in ("default", record.id, record.name)),

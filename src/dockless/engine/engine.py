@@ -22,7 +22,7 @@ from dockless.engine.events import Events
 from dockless.engine.execs import Execs
 from dockless.engine.health import CheckResult
 from dockless.engine.helpers import Callbacks, Helpers
-from dockless.engine.images import Images, container_config
+from dockless.engine.images import Images, checked_name, container_config
 from dockless.engine.lifecycle import Lifecycle
 from dockless.engine.mounting import Mounting
 from dockless.engine.networks import Networks
@@ -104,6 +104,8 @@ class Engine:
                 mounting=Mounting(volumes, self._find, lambda name: self._image(name).id),
                 image=self._image,
                 chain=self._chain,
+                descendants=lambda names: self.images.descendants(names),
+                image_size=self._image_size,
                 store=self._store,
             )
         )
@@ -260,7 +262,7 @@ class Engine:
         return self.containers.lookup(reference)
 
     def _image(self, name: str) -> ImageChoice:
-        image = self.images.find(name)
+        image = self.images.find(checked_name(name))
         config = image.config
         platform = Platform(config.os or "linux", config.architecture, config.variant)
         return ImageChoice(image.id, container_config(config.config), platform)
@@ -274,6 +276,10 @@ class Engine:
                 raise NotFound(f"No such image: {image_id}")
             found = self._chains[image_id] = self._store.chain(image)
         return found
+
+    def _image_size(self, image_id: str) -> int:
+        image = self._store.resolve(image_id)
+        return image.size if image else 0
 
     def _layers(self, record: ContainerRecord) -> list[Path]:
         return [self._places.containers / record.id / "upper", *self._chain(record.image_id)]

@@ -21,6 +21,10 @@ class Events:
         self._recent: deque[EventMessage] = deque(maxlen=KEPT)
         self._listeners: set[asyncio.Queue[EventMessage]] = set()
 
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
     def publish(
         self,
         kind: str,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockless.engine import processes
-from dockless.engine.attaching import feed, forward
+from dockless.engine.attaching import detach_keys, feed, forward, unless
 from dockless.engine.events import Events
 from dockless.engine.health import CheckResult
 from dockless.engine.helpers import Helpers
@@ -31,6 +31,7 @@ from dockless.wire.execs import ExecCreateRequest, ExecInspect, ExecProcess
 
 CHUNK = 64 * 1024
 KEPT = 300.0  # seconds that an ended exec can still be asked for its status
+CANNOT_RUN = 126
 BOTH = frozenset(("stdout", "stderr"))
 
 
@@ -79,6 +80,7 @@ class Execs:
             raise Conflict(f"container {record.name} is paused, unpause the container before exec")
         if not body.cmd:
             raise BadParameter("No exec command specified")
+        detach_keys(body.detach_keys, terminal=body.tty)
         item = Exec(new_id(), record.id, body)
         self._execs[item.id] = item
         self._lifecycle.live(record.id).execs.add(item.id)
@@ -92,19 +94,27 @@ class Execs:
         record = self._find(item.container)
         if not record.running:
             raise Conflict(f"container {record.id} is not running")
-        process = exec_process(record, self._layers(record), item.body)
+        try:
+            process = exec_process(record, self._layers(record), item.body)
+        except BadParameter:
+            self._finish(item, ExitStatus(CANNOT_RUN))
+            raise
         if stream is None or detach:
             await self._run(item, record, process)
             return
         listener = item.outputs.listen()
         stream.accept()
         await self._run(item, record, process)
-        sending = asyncio.create_task(self._send_input(item, stream)) if item.body.attach_stdin else None
-        wanted = _wanted(item.body)
-        try:
+        detached = asyncio.Event()
+        sending = asyncio.create_task(self._send_input(item, stream, detached)) if item.body.attach_stdin else None
+
+        async def output() -> None:
             # As in Docker, the start's own word decides whether there are frames.
-            await forward(listener, stream, raw=tty, wanted=wanted)
+            await forward(listener, stream, raw=tty, wanted=_wanted(item.body))
             await item.ended.wait()
+
+        try:
+            await unless(detached, output())
         except ConnectionError:
             pass  # the client is gone; the process goes on, as in Docker
         finally:
@@ -237,6 +247,7 @@ class Execs:
             os.close(item.process.pidfd)
         item.ended.set()
         item.outputs.end()
+        self._lifecycle.live(item.container).execs.discard(item.id)
         task = asyncio.create_task(self._forget(item))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -251,13 +262,14 @@ class Execs:
                 await launcher.forget(item.id)
         await asyncio.sleep(item.kept)
         self._execs.pop(item.id, None)
-        self._lifecycle.live(item.container).execs.discard(item.id)
 
-    async def _send_input(self, item: Exec, stream: Hijacked) -> None:
+    async def _send_input(self, item: Exec, stream: Hijacked, detached: asyncio.Event) -> None:
+        keys = detach_keys(item.body.detach_keys, terminal=item.body.tty)
+
         async def target() -> Input | None:
             return item.input
 
-        if await feed(stream, target) and not item.body.tty and item.input is not None:
+        if await feed(stream, target, keys, detached) and not item.body.tty and item.input is not None:
             item.input.close()
             await (await self._helpers.launcher()).close_stdin(item.id)
 

@@ -1,6 +1,8 @@
 """Images, as the API asks for them. The store, the registry and the builder do the work; here are the answers."""
 
 import asyncio
+import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -21,6 +23,7 @@ from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage,
 from dockless.places import Places
 from dockless.wire.auth import AuthConfig
 from dockless.wire.config import ContainerConfig, Empty, HealthConfig
+from dockless.wire.containers import GraphDriver
 from dockless.wire.errors import BadParameter, Conflict, NotFound
 from dockless.wire.filters import Filters
 from dockless.wire.images import (
@@ -32,11 +35,14 @@ from dockless.wire.images import (
     ImagePruneResponse,
     ImageSummary,
     RootFS,
+    SearchResult,
 )
 from dockless.wire.progress import Progress, ProgressDetail
 from dockless.wire.queries import BuildQuery
 from dockless.wire.times import parse_rfc3339, parse_time, rfc3339
 from dockless.wire.usage import BuildCacheRecord
+
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
 
 
 class Images:
@@ -78,6 +84,15 @@ class Images:
             raise NotFound(f"No such image: {shown}")
         return found
 
+    def descendants(self, names: Sequence[str]) -> set[str]:
+        """The ids of the images named, and of all whose layers begin with those of one of them."""
+        found: set[str] = set()
+        for name in names:
+            with contextlib.suppress(NotFound, BadParameter):
+                ancestor = self.find(name)
+                found |= {image.id for image in self._store.list() if _made_from(image, ancestor)}
+        return found
+
     async def list(self, *, all: bool, filters: Filters) -> Sequence[ImageSummary]:
         used: dict[str, int] = {}
         for record in self._containers():
@@ -111,8 +126,14 @@ class Images:
             os=config.os or "linux",
             os_version=config.os_version,
             size=image.size,
+            graph_driver=GraphDriver(name="overlay2", data=self._folders(image)),
             root_fs=RootFS(layers=image.layers),
         )
+
+    def _folders(self, image: Image) -> dict[str, str]:
+        """As Docker shows an image's layers: the topmost, and those below it."""
+        folders = [str(folder) for folder in self._store.chain(image)]
+        return {"UpperDir": folders[0], "LowerDir": ":".join(folders[1:])} if folders else {}
 
     async def history(self, name: str) -> Sequence[HistoryItem]:
         image = self.find(name)
@@ -165,6 +186,8 @@ class Images:
     async def prune(self, *, filters: Filters) -> ImagePruneResponse:
         """Images without a name; with the filter `dangling=false` all that no container uses."""
         every = filters.flag("dangling") is False
+        for text in filters.wanted("until"):
+            parse_time(text, time.time_ns())
         used = {image for record in self._containers() for image in _images_of(record)}
         deleted: list[ImageDeleteItem] = []
         for image in self._store.list():
@@ -174,6 +197,7 @@ class Images:
                 self._publish_removed(image, item)
                 deleted.append(ImageDeleteItem(untagged=item.untagged or "", deleted=item.deleted or ""))
         collected = await asyncio.to_thread(self._store.collect, self._keep())
+        self._events.publish("image", "prune", "", {"reclaimed": str(collected.size)})
         return ImagePruneResponse(images_deleted=tuple(deleted) or None, space_reclaimed=collected.size)
 
     async def pull(
@@ -198,6 +222,10 @@ class Images:
     async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[Progress]:
         return self._counted(self._transfers.load(content))
 
+    def fetched(self, url: str) -> AsyncIterator[bytes]:
+        """The content of a URL, for `import_`. Raises ApiError once it is iterated."""
+        return self._transfers.fetched(url)
+
     async def import_(
         self, content: AsyncIterator[bytes], *, repo: str, tag: str, message: str, changes: Sequence[str]
     ) -> AsyncIterator[Progress]:
@@ -207,13 +235,18 @@ class Images:
     async def distribution(self, name: str, *, auth: AuthConfig | None) -> DistributionInspect:
         return await self._transfers.distribution(name, _credentials(auth))
 
+    async def search(self, term: str, *, limit: int, filters: Filters) -> Sequence[SearchResult]:
+        return await self._transfers.search(term, limit, filters)
+
     async def log_in(self, auth: AuthConfig) -> None:
         await self._transfers.log_in(
             auth.server_address, Credentials(auth.username, auth.password, auth.identity_token)
         )
 
     async def build_prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
-        return await self._building.prune(all=all, keep_storage=keep_storage, filters=filters)
+        pruned = await self._building.prune(all=all, keep_storage=keep_storage, filters=filters)
+        self._events.publish("builder", "prune", "", {"reclaimed": str(pruned.space_reclaimed)})
+        return pruned
 
     def build_cache(self) -> Sequence[BuildCacheRecord]:
         """For `system df`."""
@@ -278,6 +311,23 @@ class Images:
         before = all(made < self.find(other).created * 1e9 for other in filters.wanted("before"))
         since = all(made > self.find(other).created * 1e9 for other in filters.wanted("since"))
         return before and since and all(made <= parse_time(text, time.time_ns()) for text in filters.wanted("until"))
+
+
+def checked_name(name: str) -> str:
+    """Of the image for a container: what cannot be one is not looked for. Raises BadParameter."""
+    try:
+        Reference.parse(name)
+    except InvalidReference as error:
+        if not _ID.fullmatch(name):
+            raise BadParameter(str(error)) from error
+    return name
+
+
+def _made_from(image: Image, ancestor: Image) -> bool:
+    """By layers, which is all that images know of where they come from."""
+    return image.id == ancestor.id or (
+        len(image.layers) > len(ancestor.layers) > 0 and image.layers[: len(ancestor.layers)] == ancestor.layers
+    )
 
 
 def _images_of(record: ContainerRecord) -> set[str]:

@@ -22,6 +22,7 @@ from dockless.engine.logs import Journal
 from dockless.engine.preparing import Preparation, Prepared
 from dockless.engine.records import ContainerRecord, State, Table, replace
 from dockless.engine.restarts import delay_before, should_restart
+from dockless.engine.signals import parse_signal
 from dockless.engine.wiring import Wiring
 from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started
 from dockless.linux import cgroups
@@ -431,16 +432,3 @@ def cgroup_path(record: ContainerRecord) -> str:
     """Relative to each hierarchy's root."""
     parent = record.host.cgroup_parent.strip("/") or "dockless"
     return f"/{parent}/{record.id}"
-
-
-def parse_signal(name: str) -> signal.Signals:
-    """`SIGTERM`, `TERM` or `15`; real-time signals as `RTMIN+3`. Raises BadParameter."""
-    text = name.strip().upper().removeprefix("SIG")
-    try:
-        if text.isdecimal():
-            return signal.Signals(int(text))
-        if text.startswith("RTMIN+"):
-            return signal.Signals(int(signal.SIGRTMIN) + int(text[6:]))
-        return signal.Signals[f"SIG{text}"]
-    except (ValueError, KeyError):
-        raise BadParameter(f"invalid signal: {name}") from None

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
+from dockless.engine.checks import check_policy
 from dockless.engine.lifecycle import cgroup_path
 from dockless.engine.records import ContainerRecord, replace
+from dockless.engine.resource_checks import check_resources
 from dockless.engine.spec import resources
 from dockless.linux import cgroups
 from dockless.wire.config import HostConfig, Resources
@@ -22,8 +24,10 @@ def updated(record: ContainerRecord, asked: UpdateRequest) -> ContainerRecord:
     changed: dict[str, Any] = {name: value for name in _LIMITS if (value := getattr(asked, name))}
     if asked.memory_swappiness == 0:
         changed["memory_swappiness"] = 0
+    check_resources(msgspec.structs.replace(asked, memory_swap=0))
     _check(host, changed)
     if asked.restart_policy is not None and asked.restart_policy.name:
+        check_policy(asked.restart_policy)
         if host.auto_remove and asked.restart_policy.name != "no":
             raise BadParameter("Restart policy cannot be updated because AutoRemove is enabled for the container")
         changed["restart_policy"] = asked.restart_policy

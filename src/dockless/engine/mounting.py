@@ -62,6 +62,7 @@ class Mounting:
         return _bound(source, target, readonly, propagation, create=True, mode=",".join(flags))
 
     def _mount(self, item: wire.Mount) -> Mount:
+        _check_options(item)
         target = _target(item.target)
         if item.type == "bind":
             options = item.bind_options or wire.BindOptions()
@@ -98,6 +99,7 @@ class Mounting:
             size = item.tmpfs_options or wire.TmpfsOptions()
             parts = [f"size={size.size_bytes}"] if size.size_bytes else []
             parts += [f"mode={size.mode:o}"] if size.mode else []
+            parts += ["=".join(option) for option in size.options or ()]
             parts += ["ro"] if item.read_only else []
             return _tmpfs(target, ",".join(parts))
         if item.type == "image":
@@ -143,6 +145,25 @@ class Mounting:
         if mode == "ro":
             mounts = [replace(mount, point=replace(mount.point, rw=False)) for mount in mounts]
         return [replace(mount, copy_up=False) for mount in mounts]
+
+
+def _check_options(item: wire.Mount) -> None:
+    """A mount has the options of its own type alone, and those that can be had."""
+    for kind, name, options in (
+        ("bind", "BindOptions", item.bind_options),
+        ("volume", "VolumeOptions", item.volume_options),
+        ("image", "ImageOptions", item.image_options),
+        ("tmpfs", "TmpfsOptions", item.tmpfs_options),
+    ):
+        if options is not None and item.type != kind:
+            raise BadParameter(f'{name} must not be specified on mount type "{item.type}"')
+    if item.type == "tmpfs" and item.source:
+        raise BadParameter('invalid mount config for type "tmpfs": field Source must not be specified')
+    bind = item.bind_options or wire.BindOptions()
+    if bind.read_only_force_recursive and (not item.read_only or bind.propagation not in ("", "rprivate")):
+        raise BadParameter("ReadOnlyForceRecursive needs ReadOnly and the propagation rprivate")
+    if bind.read_only_non_recursive and not item.read_only:
+        raise BadParameter("ReadOnlyNonRecursive needs ReadOnly")
 
 
 def _split_bind(text: str) -> tuple[str, str, list[str]]:

@@ -11,6 +11,8 @@ from dockless.wire.filters import Filters
 from dockless.wire.times import parse_time
 
 STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+HEALTH = ("none", "starting", "healthy", "unhealthy")
+_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?")
 Find = Callable[[str], ContainerRecord]
 
 
@@ -20,30 +22,50 @@ def matches(record: ContainerRecord, filters: Filters, health: HealthState | Non
         return True
     return (
         filters.accepts_labels(record.config.labels)
-        and all(test(record, filters) for test in (_names, _status, _exited, _ancestor, _volume, _network, _ports))
+        and all(test(record, filters) for test in (_names, _status, _exited, _volume, _network, _ports))
         and filters.accepts("health", health.status if health else "none")
+        and filters.accepts("isolation", record.host.isolation or "default", "")
+        and filters.flag("is-task") is not True
         and all(record.created < find(other).created for other in filters.wanted("before"))
         and all(record.created > find(other).created for other in filters.wanted("since"))
         and all(record.created <= parse_time(until, time.time_ns()) for until in filters.wanted("until"))
     )
 
 
+def check_values(filters: Filters) -> None:
+    """Raises BadParameter for a value that no container could have."""
+    for status in filters.wanted("status"):
+        if status not in STATUSES:
+            raise BadParameter(f"invalid filter 'status={status}'")
+    for health in filters.wanted("health"):
+        if health not in HEALTH:
+            raise BadParameter(f"invalid filter 'health={health}': unrecognized filter value for health: {health}")
+    for code in filters.wanted("exited"):
+        if not code.lstrip("-").isdecimal():
+            raise BadParameter(f"invalid filter 'exited={code}': not a number")
+    for key in ("publish", "expose"):
+        for port in filters.wanted(key):
+            _port_range(key, port)
+    for until in filters.wanted("until"):
+        parse_time(until, time.time_ns())
+    filters.flag("is-task")
+    for pattern in filters.wanted("name"):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise BadParameter(f"invalid filter 'name={pattern}': {error}") from error
+
+
 def _names(record: ContainerRecord, filters: Filters) -> bool:
     """A name is a part of the container's, or a regular expression where it is anchored."""
     wanted = filters.wanted("name")
     names = (f"/{record.name}", record.name)
-    try:
-        by_name = not wanted or any(re.search(pattern, name) for pattern in wanted for name in names)
-    except re.error as error:
-        raise BadParameter(f"invalid filter 'name={wanted}': {error}") from error
+    by_name = not wanted or any(re.search(pattern, name) for pattern in wanted for name in names)
     ids = filters.wanted("id")
     return by_name and (not ids or any(record.id.startswith(identity) for identity in ids))
 
 
 def _status(record: ContainerRecord, filters: Filters) -> bool:
-    for status in filters.wanted("status"):
-        if status not in STATUSES:
-            raise BadParameter(f"invalid filter 'status={status}'")
     return filters.accepts("status", record.state.status)
 
 
@@ -52,12 +74,6 @@ def _exited(record: ContainerRecord, filters: Filters) -> bool:
     if not wanted:
         return True
     return record.state.status == "exited" and str(record.state.exit_code) in wanted
-
-
-def _ancestor(record: ContainerRecord, filters: Filters) -> bool:
-    name = record.image_name
-    plain = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-    return filters.accepts("ancestor", name, plain, record.image_id, record.image_id.removeprefix("sha256:")[:12])
 
 
 def _volume(record: ContainerRecord, filters: Filters) -> bool:
@@ -78,5 +94,18 @@ def _ports(record: ContainerRecord, filters: Filters) -> bool:
 
 
 def _port(filters: Filters, key: str, actual: list[str]) -> bool:
-    wanted = [port if "/" in port else f"{port}/tcp" for port in filters.wanted(key)]
-    return not wanted or any(port in actual for port in wanted)
+    wanted = [_port_range(key, port) for port in filters.wanted(key)]
+    return not wanted or any(_within(port, *one) for port in actual for one in wanted)
+
+
+def _port_range(key: str, text: str) -> tuple[int, int, str]:
+    """`80`, `80/udp`, `8000-8010/tcp` as (first, last, protocol). Raises BadParameter."""
+    found = _PORT.fullmatch(text)
+    if found is None:
+        raise BadParameter(f"invalid filter '{key}={text}': not a port or a range of ports")
+    return int(found[1]), int(found[2] or found[1]), found[3] or "tcp"
+
+
+def _within(port: str, first: int, last: int, protocol: str) -> bool:
+    number, _, kind = port.partition("/")
+    return number.isdecimal() and first <= int(number) <= last and (kind or "tcp") == protocol

@@ -35,6 +35,7 @@ from dockless.wire.config import ThrottleDevice as WireThrottleDevice
 from dockless.wire.errors import BadParameter
 from dockless.wire.execs import ExecCreateRequest
 
+SHM_SIZE = 64 * 1024 * 1024  # bytes
 CPU_PERIOD = 100_000  # microseconds, the kernel's default
 
 
@@ -89,7 +90,7 @@ def build_spec(
             sysctls=host.sysctls,
             oom_score_adj=host.oom_score_adj or None,
             no_new_privileges=_no_new_privileges(host),
-            shm_size=host.shm_size or 64 * 1024 * 1024,
+            shm_size=host.shm_size or SHM_SIZE,
             masked_paths=_paths(host, host.masked_paths),
             readonly_paths=_paths(host, host.readonly_paths),
         )

@@ -5,7 +5,7 @@ Progress is said in Docker's messages; a failure after the first of them is the 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dockless.engine import committing
@@ -20,9 +20,10 @@ from dockless.images.progress import PullEvent
 from dockless.images.reference import DEFAULT_REGISTRY, InvalidReference, Reference
 from dockless.images.registry import RegistryClient
 from dockless.images.store import ImageStore, NoSuchImage
-from dockless.images.transport import AccessDenied, ManifestNotFound
-from dockless.wire.errors import ApiError, BadParameter, NotFound
-from dockless.wire.images import Descriptor, DistributionInspect, PlatformSpec
+from dockless.images.transport import AccessDenied, ManifestNotFound, RegistryUnreachable
+from dockless.wire.errors import ApiError, BadParameter, NotFound, Unavailable
+from dockless.wire.filters import Filters
+from dockless.wire.images import Descriptor, DistributionInspect, PlatformSpec, SearchResult
 from dockless.wire.progress import Progress
 
 _PUSHED = re.compile(r"(?P<tag>\S+): digest: (?P<digest>\S+) size: (?P<size>\d+)")
@@ -128,6 +129,42 @@ class Transfers:
                 PlatformSpec(architecture=one.architecture, os=one.os, variant=one.variant) for one in found.platforms
             ),
         )
+
+    async def search(self, term: str, limit: int, filters: Filters) -> list[SearchResult]:
+        """Raises ApiError."""
+        try:
+            found = await asyncio.to_thread(asking.search, term, limit, self.environ)
+        except RegistryUnreachable as error:
+            raise Unavailable(str(error)) from error
+        except ImageError as error:
+            raise ApiError(str(error), 500) from error
+        official, automated = filters.flag("is-official"), filters.flag("is-automated")
+        least = max((int(stars) for stars in filters.wanted("stars")), default=0)
+        return [
+            SearchResult(
+                name=one.name,
+                description=one.description,
+                star_count=one.stars,
+                is_official=one.official,
+                is_automated=one.automated,
+            )
+            for one in found
+            if official in (None, one.official) and automated in (None, one.automated) and one.stars >= least
+        ]
+
+    def fetched(self, url: str) -> AsyncIterator[bytes]:
+        """Raises ApiError once it is iterated."""
+        address = url if "://" in url else f"http://{url}"
+
+        def content() -> Iterator[bytes]:
+            try:
+                yield from asking.download(address, self.environ)
+            except RegistryUnreachable as error:
+                raise BadParameter(str(error)) from error
+            except ImageError as error:
+                raise BadParameter(str(error)) from error
+
+        return Pieces(content(), lambda: None)
 
     async def log_in(self, address: str, credentials: Credentials) -> None:
         """`address` as clients send it: a host, or an URL (the hub's). Raises ApiError."""

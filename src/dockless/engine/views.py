@@ -5,9 +5,11 @@ from pathlib import Path
 
 from dockless.engine.health import HealthState
 from dockless.engine.records import ContainerRecord, Endpoint, Published, replace
+from dockless.engine.spec import SHM_SIZE
 from dockless.engine.wiring import names_on
+from dockless.launcher.defaults import MASKED_PATHS, READONLY_PATHS
 from dockless.places import Places
-from dockless.wire.config import PortBinding
+from dockless.wire.config import HostConfig, PortBinding
 from dockless.wire.containers import (
     ZERO_TIME,
     ContainerInspect,
@@ -44,7 +46,7 @@ def inspect_view(
         name=f"/{record.name}",
         restart_count=record.state.restart_count,
         exec_ids=tuple(execs) or None,
-        host_config=record.host,
+        host_config=_shown(record),
         graph_driver=GraphDriver(
             name="overlay2",
             data={
@@ -58,6 +60,28 @@ def inspect_view(
         config=replace(record.config, image=record.image_name),
         network_settings=_network_settings(record) if wired else _without_endpoints(record),
     )
+
+
+def _shown(record: ContainerRecord) -> HostConfig:
+    """With the defaults that the container has where nothing was asked for."""
+    host = record.host
+    return replace(
+        host,
+        runtime=host.runtime or "dockless",
+        shm_size=host.shm_size or SHM_SIZE,
+        ipc_mode=host.ipc_mode or "private",
+        cgroupns_mode=host.cgroupns_mode or "private",
+        oom_kill_disable=bool(host.oom_kill_disable),
+        log_config=replace(host.log_config, config=host.log_config.config or {}),
+        masked_paths=_or_default(host, host.masked_paths, MASKED_PATHS),
+        readonly_paths=_or_default(host, host.readonly_paths, READONLY_PATHS),
+    )
+
+
+def _or_default(host: HostConfig, asked: tuple[str, ...] | None, ours: tuple[str, ...]) -> tuple[str, ...] | None:
+    if asked is not None or host.privileged:
+        return asked
+    return () if "systempaths=unconfined" in (host.security_opt or ()) else ours
 
 
 def summary(record: ContainerRecord, health: HealthState | None, now: int) -> ContainerSummary:

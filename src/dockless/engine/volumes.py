@@ -66,6 +66,7 @@ class Volumes:
         size = sum(_size(self.path(record.name)) for record in removed)
         for record in removed:
             self._delete(record)
+        self._events.publish("volume", "prune", "", {"reclaimed": str(size)})
         return VolumePruneResponse(volumes_deleted=tuple(record.name for record in removed), space_reclaimed=size)
 
     def ensure(

@@ -3,8 +3,12 @@
 Synchronous; for many threads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import msgspec
 
 from dockless.images import config as image_config
 from dockless.images import credentials as credential_files
@@ -15,7 +19,13 @@ from dockless.images.manifests import Descriptor, Index
 from dockless.images.platform import Platform
 from dockless.images.reference import Reference
 from dockless.images.repository import Repository
-from dockless.images.transport import AccessDenied, RegistryError, Transport, explain
+from dockless.images.transport import AccessDenied, RegistryError, RegistryUnreachable, Transport, explain, text
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+SEARCH_HOST = "index.docker.io"
+_MOST_SEARCHED = 4 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,80 @@ def describe(reference: Reference, auth: Credentials | None, environ: Mapping[st
         config = image_config.decode(repository.small_blob(parsed.config, image_config.MAX_CONFIG_BYTES))
         platforms = (Platform(config.os or "linux", config.architecture, config.variant),)
     return Described(Descriptor(parsed.media_type or content_type, len(raw), digest), platforms)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRepository:
+    """A line of what a registry answers to a search."""
+
+    name: str
+    description: str
+    stars: int
+    official: bool
+    automated: bool
+
+
+def search(term: str, limit: int, environ: Mapping[str, str]) -> list[FoundRepository]:
+    """Asks the hub, or the registry whose host the term begins with, by the search of its first protocol (which the hub
+    still answers). Raises `RegistryUnreachable`, `RegistryError`.
+    """
+    host, slash, rest = term.partition("/")
+    named = bool(slash) and ("." in host or ":" in host or host == "localhost")
+    registry, wanted = (host, rest) if named else (SEARCH_HOST, term)
+    transport = Transport(environ)
+    lenient = transport.own_endpoint(registry).lenient
+    scheme = "http" if lenient else "https"
+    url = f"{scheme}://{registry}/v1/search?{urlencode({'q': wanted, 'n': limit})}"
+    content = text(_answered(transport, url, lenient=lenient), _MOST_SEARCHED)
+    try:
+        found = _search_decoder.decode(content)
+    except msgspec.DecodeError as error:
+        raise RegistryError(f"registry {registry}: what it answers to a search is not JSON: {error}") from error
+    return [
+        FoundRepository(one.name, one.description or "", one.star_count, one.is_official, one.is_automated)
+        for one in found.results[:limit]
+    ]
+
+
+def download(url: str, environ: Mapping[str, str]) -> Iterator[bytes]:
+    """The content of any URL, as it comes. Raises `RegistryUnreachable`, `RegistryError`."""
+    from urllib3.exceptions import HTTPError
+
+    response = _answered(Transport(environ), url, lenient=False)
+    try:
+        yield from response.stream(1 << 18)
+    except HTTPError as error:
+        raise RegistryError(f"{url}: {explain(error)}") from error
+    finally:
+        response.release_conn()
+
+
+def _answered(transport: Transport, url: str, *, lenient: bool) -> "BaseHTTPResponse":
+    from urllib3.exceptions import HTTPError
+
+    try:
+        response = transport.send("GET", url, lenient=lenient)
+    except (HTTPError, OSError) as error:
+        raise RegistryUnreachable(f"{url} cannot be reached: {explain(error)}") from error
+    if response.status != 200:
+        response.drain_conn()
+        raise RegistryError(f"{url} is answered with HTTP status {response.status}")
+    return response
+
+
+class _SearchResult(msgspec.Struct):
+    name: str
+    description: str | None = None
+    star_count: int = 0
+    is_official: bool = False
+    is_automated: bool = False
+
+
+class _SearchAnswer(msgspec.Struct):
+    results: list[_SearchResult] = []
+
+
+_search_decoder = msgspec.json.Decoder(_SearchAnswer)
 
 
 def log_in(registry: str, credentials: Credentials, environ: Mapping[str, str]) -> None:

@@ -11,6 +11,13 @@ from dockless.wire.progress import Progress
 
 TAR = "application/x-tar"
 RAW = "application/vnd.docker.raw-stream"
+_LEAST_ERROR = 400
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+
+
+def stream_type(request: Request, *, terminal: bool) -> str:
+    """What output comes as; clients older than 1.42 are told nothing of frames, though they get them."""
+    return RAW if terminal or request.before(1, 42) else MULTIPLEXED
 
 
 def later(part: object, name: str) -> Any:
@@ -31,6 +38,9 @@ async def messages(found: AsyncIterator[Any]) -> AsyncIterator[bytes]:
 async def progress(found: ProgressMessages, request: Request) -> Streaming:
     """Waits for the first message: what fails before it is a plain error. Later failures are the last message."""
     first: Progress | dict[str, Any] | None = await anext(aiter(found), None)
+    if isinstance(first, Progress) and first.error:
+        code = first.error_detail.code if first.error_detail else 0
+        raise ApiError.of(code if code >= _LEAST_ERROR else 500, first.error)
     return Streaming(_progress(first, found, request.fault))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dockless import __version__
-from dockless.server import containers, execs, images, networks, system, volumes
+from dockless.server import absent, containers, execs, images, networks, system, volumes
 from dockless.server.http import HttpConnection
 from dockless.server.messages import Answer, Request, Response, answer
 from dockless.server.router import Router
@@ -36,6 +36,7 @@ class Application:
         self._log = log
         self._router = Router(
             [
+                *absent.ROUTES,
                 *containers.ROUTES,
                 *execs.ROUTES,
                 *images.ROUTES,

@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator, Awaitable
 from time import time_ns
 
-from dockless.server.answers import RAW, TAR, later, messages
-from dockless.server.messages import DONE, Answer, Query, Request, Response, Stream, Streaming, answer
+from dockless.server.answers import TAR, later, messages, stream_type
+from dockless.server.messages import DONE, OK, Answer, Query, Request, Response, Stream, Streaming, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
+from dockless.server.websocket import WebSocketStream, accept_headers
 from dockless.wire import filters
 from dockless.wire.archive import PathStat, path_stat_header
 from dockless.wire.base import encode
 from dockless.wire.config import ContainerConfig
 from dockless.wire.containers import ContainerCreateRequest, ContainerWaitResponse, UpdateRequest, WaitError
-from dockless.wire.errors import ApiError, BadParameter
+from dockless.wire.errors import ApiError, BadParameter, Conflict
 from dockless.wire.execs import IdResponse
 from dockless.wire.filters import parse_filters
 from dockless.wire.queries import AttachOptions, LogOptions
@@ -82,6 +83,8 @@ async def unpause(engine: Engine, request: Request) -> Answer:
 
 async def remove(engine: Engine, request: Request) -> Answer:
     query = request.query
+    if query.flag("link"):
+        raise Conflict("Conflict, cannot remove the default link name of the container")
     await engine.containers.remove(request.captured, volumes=query.flag("v"), force=query.flag("force"))
     return DONE
 
@@ -120,7 +123,8 @@ async def logs(engine: Engine, request: Request) -> Answer:
         timestamps=query.flag("timestamps"),
         tail=_tail(query.text("tail", "all")),
     )
-    return Streaming(await engine.containers.logs(request.captured, options), RAW)
+    kind = stream_type(request, terminal=await engine.containers.terminal(request.captured))
+    return Streaming(await engine.containers.logs(request.captured, options), kind)
 
 
 def _time(query: Query, key: str, now: int) -> int:
@@ -133,16 +137,30 @@ def _tail(text: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-async def attach(engine: Engine, request: Request) -> Answer:
-    query = request.query
-    options = AttachOptions(
+def _attach_options(query: Query, *, raw: bool = False) -> AttachOptions:
+    return AttachOptions(
         logs=query.flag("logs"),
         stream=query.flag("stream"),
         stdin=query.flag("stdin"),
         stdout=query.flag("stdout"),
         stderr=query.flag("stderr"),
         detach_keys=query.text("detachKeys"),
+        raw=raw,
     )
+
+
+async def attach_websocket(engine: Engine, request: Request) -> Answer:
+    stream = WebSocketStream(request.hijack, accept_headers(request.headers))
+    await engine.containers.attach(request.captured, _attach_options(request.query, raw=True), stream)
+    stream.accept()
+    stream.write_eof()
+    return Stream()
+
+
+async def attach(engine: Engine, request: Request) -> Answer:
+    options = _attach_options(request.query)
+    terminal = await engine.containers.terminal(request.captured)
+    request.hijack.content_type = stream_type(request, terminal=terminal)
     await engine.containers.attach(request.captured, options, request.hijack)
     request.hijack.accept()
     return Stream()
@@ -151,7 +169,7 @@ async def attach(engine: Engine, request: Request) -> Answer:
 async def resize(engine: Engine, request: Request) -> Answer:
     height, width = size(request.query)
     await engine.containers.resize(request.captured, height=height, width=width)
-    return Response(200)
+    return OK
 
 
 def size(query: Query) -> tuple[int, int]:
@@ -172,7 +190,9 @@ async def prune(engine: Engine, request: Request) -> Answer:
 
 
 async def update(engine: Engine, request: Request) -> Answer:
-    return answer(await engine.containers.update(request.captured, await request.message(UpdateRequest)))
+    return answer(
+        await engine.containers.update(request.captured, await request.message(UpdateRequest, default=UpdateRequest()))
+    )
 
 
 async def stats(engine: Engine, request: Request) -> Answer:
@@ -193,7 +213,7 @@ async def export(engine: Engine, request: Request) -> Answer:
 
 async def archive_stat(engine: Engine, request: Request) -> Answer:
     found = await later(engine.containers, "archive_stat")(request.captured, path=_path(request.query))
-    return Response(200, headers=_stat_headers(found))
+    return Response(200, content_type="", headers=_stat_headers(found))
 
 
 async def archive_get(engine: Engine, request: Request) -> Answer:
@@ -210,7 +230,7 @@ async def archive_put(engine: Engine, request: Request) -> Answer:
         no_overwrite_dir_non_dir=query.flag("noOverwriteDirNonDir"),
         copy_uid_gid=query.flag("copyUIDGID"),
     )
-    return Response(200)
+    return OK
 
 
 def _path(query: Query) -> str:
@@ -225,8 +245,11 @@ def _stat_headers(stat: PathStat) -> tuple[tuple[str, str], ...]:
 
 async def commit(engine: Engine, request: Request) -> Answer:
     query = request.query
+    container = query.text("container")
+    if not container:
+        raise BadParameter('invalid name or ID supplied: ""')
     made = await later(engine.containers, "commit")(
-        query.text("container"),
+        container,
         repo=query.text("repo"),
         tag=query.text("tag"),
         comment=query.text("comment"),
@@ -253,6 +276,7 @@ ROUTES = [
     ("POST", "/containers/{id}/wait", Route(wait, ends_with_client=True)),
     ("GET", "/containers/{id}/logs", Route(logs, ends_with_client=True)),
     ("POST", "/containers/{id}/attach", Route(attach)),
+    ("GET", "/containers/{id}/attach/ws", Route(attach_websocket)),
     ("POST", "/containers/{id}/resize", Route(resize)),
     ("GET", "/containers/{id}/top", Route(top)),
     ("POST", "/containers/prune", Route(prune)),

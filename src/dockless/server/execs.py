@@ -1,7 +1,8 @@
 """Routes about execs."""
 
+from dockless.server.answers import stream_type
 from dockless.server.containers import size
-from dockless.server.messages import Answer, Request, Response, Stream, answer
+from dockless.server.messages import OK, Answer, Request, Stream, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
 from dockless.wire.errors import ApiError, BadParameter
@@ -21,8 +22,9 @@ async def start(engine: Engine, request: Request) -> Answer:
     body = await request.message(ExecStartRequest, default=ExecStartRequest())
     if body.detach:
         await engine.execs.start(request.captured, detach=True, tty=body.tty, stream=None)
-        return Response(200)
+        return OK
     stream = request.hijack
+    stream.content_type = stream_type(request, terminal=body.tty)
     try:
         await engine.execs.start(request.captured, detach=False, tty=body.tty, stream=stream)
     except ApiError as error:
@@ -37,7 +39,7 @@ async def start(engine: Engine, request: Request) -> Answer:
 async def resize(engine: Engine, request: Request) -> Answer:
     height, width = size(request.query)
     await engine.execs.resize(request.captured, height=height, width=width)
-    return Response(200)
+    return OK
 
 
 async def inspect(engine: Engine, request: Request) -> Answer:

@@ -1,6 +1,7 @@
 """A connection that a client and the engine use as a stream of bytes both ways (attach, exec)."""
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 
@@ -18,6 +19,7 @@ class Owner(Protocol):
     def close(self) -> None: ...
 
 
+RAW_STREAM = b"application/vnd.docker.raw-stream"
 _READ_AHEAD = 256 * 1024
 
 
@@ -31,6 +33,8 @@ class HijackedStream:
         self._discarding = False
         self._waiter: asyncio.Future[None] | None = None
         self.accepted = False
+        self.content_type = RAW_STREAM.decode()
+        self.upgrade_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def accept(self) -> None:
         if not self.accepted:
@@ -54,6 +58,12 @@ class HijackedStream:
         self.accept()
         self._owner.send(data)
         await self._owner.drained()
+
+    def send_last(self, data: bytes) -> None:
+        """Sends without waiting, unless the client is gone; nothing may be written after it."""
+        self.accept()
+        with contextlib.suppress(ConnectionError):
+            self._owner.send(data)
 
     def write_eof(self) -> None:
         self.accept()

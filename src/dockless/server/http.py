@@ -7,7 +7,7 @@ from typing import Protocol, cast
 import h11
 
 from dockless.server.body import RequestBody
-from dockless.server.hijack import HijackedStream
+from dockless.server.hijack import RAW_STREAM, HijackedStream
 from dockless.server.messages import Answer, Query, Request, Response, Streaming
 from dockless.server.query import parse_query, split_target
 from dockless.wire.errors import BadParameter
@@ -230,7 +230,8 @@ class HttpConnection(asyncio.Protocol):
     def _send_whole(self, answer: Response, method: str) -> None:
         headers = [*self._app.common_headers, *((name.encode(), value.encode()) for name, value in answer.headers)]
         if answer.status not in (204, 304):
-            headers.append((b"Content-Type", answer.content_type.encode()))
+            if answer.content_type:
+                headers.append((b"Content-Type", answer.content_type.encode()))
             headers.append((b"Content-Length", b"%d" % len(answer.body)))
         head = h11.Response(status_code=answer.status, headers=headers, reason=_REASONS.get(answer.status, b""))
         data = self._protocol.send(head) or b""
@@ -259,11 +260,20 @@ class HttpConnection(asyncio.Protocol):
 
     # What a hijacked stream needs.
 
+    @property
+    def _stream_type(self) -> bytes:
+        return self._stream.content_type.encode() if self._stream is not None else RAW_STREAM
+
     def upgrade(self) -> bytes:
+        own = self._stream.upgrade_headers if self._stream is not None else ()
         status = b"101 UPGRADED" if self._upgrade else b"200 OK"
-        lines = [b"HTTP/1.1 " + status, b"Content-Type: application/vnd.docker.raw-stream"]
-        if self._upgrade:
-            lines += [b"Connection: Upgrade", b"Upgrade: tcp"]
+        lines = [b"HTTP/1.1 " + status]
+        if own:
+            lines += [name + b": " + value for name, value in own]
+        else:
+            # Without an upgrade the answer is as old clients know it.
+            lines += [b"Content-Type: " + (self._stream_type if self._upgrade else RAW_STREAM)]
+            lines += [b"Connection: Upgrade", b"Upgrade: tcp"] if self._upgrade else []
         lines += [name + b": " + value for name, value in self._app.common_headers]
         self._transport.write(b"\r\n".join(lines) + b"\r\n\r\n")
         early = bytes(self._protocol.trailing_data[0]) + bytes(self._held_back)

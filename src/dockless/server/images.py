@@ -1,5 +1,7 @@
 """Routes about images and builds."""
 
+import msgspec
+
 from dockless.server.answers import TAR, later, progress, unchecked_progress
 from dockless.server.messages import Answer, Query, Request, Response, Streaming, answer
 from dockless.server.router import Route
@@ -10,15 +12,21 @@ from dockless.wire.errors import BadParameter
 from dockless.wire.filters import parse_filters
 from dockless.wire.queries import BuildQuery, Ulimit
 
+_SEARCHED, _MOST_SEARCHED = 25, 100
+
 
 async def list_(engine: Engine, request: Request) -> Answer:
     query = request.query
     wanted = parse_filters(query.text("filters"), filters.IMAGES)
-    return answer(await engine.images.list(all=query.flag("all"), filters=wanted))
+    found = await engine.images.list(all=query.flag("all"), filters=wanted)
+    if request.before(1, 44):
+        found = [msgspec.structs.replace(item, virtual_size=item.size) for item in found]
+    return answer(found)
 
 
 async def inspect(engine: Engine, request: Request) -> Answer:
-    return answer(await engine.images.inspect(request.captured))
+    found = await engine.images.inspect(request.captured)
+    return answer(msgspec.structs.replace(found, virtual_size=found.size) if request.before(1, 44) else found)
 
 
 async def history(engine: Engine, request: Request) -> Answer:
@@ -33,7 +41,7 @@ async def remove(engine: Engine, request: Request) -> Answer:
 
 async def tag(engine: Engine, request: Request) -> Answer:
     await engine.images.tag(request.captured, repo=request.query.text("repo"), tag=request.query.text("tag"))
-    return Response(201)
+    return Response(201, content_type="")
 
 
 async def create(engine: Engine, request: Request) -> Answer:
@@ -50,16 +58,33 @@ async def create(engine: Engine, request: Request) -> Answer:
             stand_ins=query.flag("standins", True),
         )
         return await progress(found, request)
-    if query.text("fromSrc") != "-":
-        raise BadParameter("an image is pulled (fromImage) or imported from the request's body (fromSrc=-)")
+    source = query.text("fromSrc")
+    if not source:
+        raise BadParameter("an image is pulled (fromImage), or imported from a URL (fromSrc) or the body (fromSrc=-)")
     found = await later(engine.images, "import_")(
-        request.body.chunks(),
+        request.body.chunks() if source == "-" else later(engine.images, "fetched")(source),
         repo=query.text("repo"),
         tag=query.text("tag"),
         message=query.text("message"),
         changes=query.all("changes"),
     )
     return await progress(found, request)
+
+
+async def search(engine: Engine, request: Request) -> Answer:
+    query = request.query
+    limit = query.number("limit") if query.text("limit") else _SEARCHED
+    if limit is None or not 1 <= limit <= _MOST_SEARCHED:
+        raise BadParameter(f"limit {limit} is outside the range of [1, {_MOST_SEARCHED}]")
+    if not query.text("term"):
+        raise BadParameter("bad parameter: 'term' cannot be empty")
+    wanted = parse_filters(query.text("filters"), filters.SEARCH)
+    for key in ("is-official", "is-automated"):
+        wanted.flag(key)
+    for stars in wanted.wanted("stars"):
+        if not stars.isdecimal():
+            raise BadParameter(f"invalid filter 'stars={stars}'")
+    return answer(await later(engine.images, "search")(query.text("term"), limit=limit, filters=wanted))
 
 
 async def push(engine: Engine, request: Request) -> Answer:
@@ -151,6 +176,7 @@ ROUTES = [
     ("GET", "/images/{name}/history", Route(history)),
     ("DELETE", "/images/{name}", Route(remove)),
     ("POST", "/images/{name}/tag", Route(tag)),
+    ("GET", "/images/search", Route(search)),
     ("POST", "/images/create", Route(create, ends_with_client=True)),
     ("POST", "/images/{name}/push", Route(push, ends_with_client=True)),
     ("GET", "/images/{name}/get", Route(save_one, ends_with_client=True)),

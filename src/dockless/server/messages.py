@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from dockless.server.seam import Hijacked
+from dockless.server.hijack import HijackedStream
 from dockless.wire import base
 from dockless.wire.errors import BadParameter
 
@@ -73,7 +73,7 @@ class Request:
         query: Query,
         headers: Mapping[bytes, bytes],
         body: Body,
-        hijack: Hijacked,
+        hijack: HijackedStream,
     ) -> None:
         self.method = method
         self.path = path
@@ -96,6 +96,10 @@ class Request:
                 f"unsupported Content-Type header ({content_type.decode('latin-1')}): must be 'application/json'"
             )
         return base.decode(data, kind)
+
+    def before(self, *version: int) -> bool:
+        """Whether the client speaks an older version of the API than `version`."""
+        return bool(self.version) and tuple(map(int, self.version.split("."))) < version
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -125,6 +129,7 @@ class Stream(Struct, frozen=True):
 Answer = Response | Streaming | Stream
 
 DONE = Response()
+OK = Response(200, content_type="")
 
 
 def answer(message: Any, status: int = 200) -> Response:

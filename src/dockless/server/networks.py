@@ -1,9 +1,10 @@
 """Routes about networks."""
 
-from dockless.server.messages import DONE, Answer, Request, Response, answer
+from dockless.server.messages import DONE, OK, Answer, Request, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
 from dockless.wire import filters
+from dockless.wire.errors import NotFound
 from dockless.wire.filters import parse_filters
 from dockless.wire.networks import NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest
 
@@ -17,7 +18,10 @@ async def list_(engine: Engine, request: Request) -> Answer:
 
 
 async def inspect(engine: Engine, request: Request) -> Answer:
-    return answer(await engine.networks.inspect(request.captured))
+    found = await engine.networks.inspect(request.captured)
+    if request.query.text("scope", found.scope) not in ("", found.scope):
+        raise NotFound(f"network {request.captured} not found")
+    return answer(found)
 
 
 async def remove(engine: Engine, request: Request) -> Answer:
@@ -27,12 +31,12 @@ async def remove(engine: Engine, request: Request) -> Answer:
 
 async def connect(engine: Engine, request: Request) -> Answer:
     await engine.networks.connect(request.captured, await request.message(NetworkConnectRequest))
-    return Response(200)
+    return OK
 
 
 async def disconnect(engine: Engine, request: Request) -> Answer:
     await engine.networks.disconnect(request.captured, await request.message(NetworkDisconnectRequest))
-    return Response(200)
+    return OK
 
 
 async def prune(engine: Engine, request: Request) -> Answer:

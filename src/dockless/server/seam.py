@@ -7,7 +7,7 @@ it with an error message). The server closes an iterator (`aclose`) when its cli
 The parts named `Later…` may be missing: the server then answers 501.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from dockless.wire.archive import PathStat
@@ -35,6 +35,7 @@ from dockless.wire.images import (
     ImageInspect,
     ImagePruneResponse,
     ImageSummary,
+    SearchResult,
 )
 from dockless.wire.info import Info
 from dockless.wire.networks import (
@@ -57,6 +58,9 @@ ProgressMessages = AsyncIterator[Progress] | AsyncIterator[dict[str, Any]]
 
 class Hijacked(Protocol):
     """A client's connection that has become a stream of bytes both ways."""
+
+    content_type: str
+    """Of the output, as the client is told; set before it is accepted."""
 
     @property
     def accepted(self) -> bool: ...
@@ -102,6 +106,9 @@ class Containers(Protocol):
         `condition`: `not-running`, `next-exit`, `removed`, and ours `listening`, for which alone there is a
         `timeout` in seconds.
         """
+
+    async def terminal(self, id: str) -> bool:
+        """Whether it has one: its output is then not multiplexed."""
 
     async def logs(self, id: str, options: LogOptions) -> AsyncIterator[bytes]:
         """Frames already multiplexed, or raw bytes of a terminal."""
@@ -174,6 +181,10 @@ class LaterImages(Protocol):
     async def push(self, name: str, *, tag: str, auth: AuthConfig | None) -> ProgressMessages: ...
     async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]: ...
     async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> ProgressMessages: ...
+    async def search(self, term: str, *, limit: int, filters: Filters) -> Sequence[SearchResult]: ...
+    def fetched(self, url: str) -> AsyncIterator[bytes]:
+        """The content of a URL, for `import_`."""
+
     async def import_(
         self, content: AsyncIterator[bytes], *, repo: str, tag: str, message: str, changes: Sequence[str]
     ) -> ProgressMessages: ...
@@ -205,7 +216,8 @@ class System(Protocol):
     async def events(self, *, since: int, until: int, filters: Filters) -> AsyncIterator[EventMessage]:
         """Registered when this returns. Times in nanoseconds since 1970, 0: none."""
 
-    async def df(self) -> DiskUsage: ...
+    async def df(self, kinds: Collection[str]) -> DiskUsage:
+        """`kinds`: `container`, `image`, `volume`, `build-cache`; what is not asked for is `None`."""
 
 
 class LaterSystem(Protocol):

@@ -1,4 +1,4 @@
-"""Routes about the engine itself, and those of Docker's that dockless has nothing behind."""
+"""Routes about the engine itself."""
 
 from time import time_ns
 
@@ -8,10 +8,11 @@ from dockless.server.router import Route
 from dockless.server.seam import Engine
 from dockless.wire import filters
 from dockless.wire.auth import AuthConfig
-from dockless.wire.errors import NotImplementedYet, Unavailable
+from dockless.wire.errors import BadParameter
 from dockless.wire.filters import parse_filters
 from dockless.wire.times import parse_time
 
+_USERS_OF_DISK = frozenset(("container", "image", "volume", "build-cache"))
 _PING_HEADERS = (
     ("Builder-Version", "1"),
     ("Swarm", "inactive"),
@@ -36,31 +37,27 @@ async def events(engine: Engine, request: Request) -> Answer:
     """The head of the answer goes out when the listener is registered."""
     query, now = request.query, time_ns()
     found = await engine.system.events(
-        since=parse_time(query.text("since"), now) if query.text("since") else 0,
-        until=parse_time(query.text("until"), now) if query.text("until") else 0,
+        since=_time(query.text("since"), now),
+        until=_time(query.text("until"), now),
         filters=parse_filters(query.text("filters"), filters.EVENTS),
     )
     return Streaming(messages(found))
 
 
-async def disk_usage(engine: Engine, _: Request) -> Answer:
-    return answer(await engine.system.df())
+def _time(text: str, now: int) -> int:
+    """0 where none is given; 1970 itself is a nanosecond later."""
+    return max(parse_time(text, now), 1) if text else 0
+
+
+async def disk_usage(engine: Engine, request: Request) -> Answer:
+    wanted = frozenset(request.query.all("type"))
+    if unknown := sorted(wanted - _USERS_OF_DISK):
+        raise BadParameter(f"unknown object type: {unknown[0]}")
+    return answer(await engine.system.df(wanted or _USERS_OF_DISK))
 
 
 async def auth(engine: Engine, request: Request) -> Answer:
     return answer(await later(engine.system, "auth")(await request.message(AuthConfig)))
-
-
-async def no_plugins(_: Engine, request: Request) -> Answer:
-    return answer(())
-
-
-async def no_swarm(_: Engine, request: Request) -> Answer:
-    raise Unavailable("This node is not a swarm manager, and dockless has no swarm mode.")
-
-
-async def not_yet(_: Engine, request: Request) -> Answer:
-    raise NotImplementedYet(f"dockless cannot do this yet: {request.method} {request.path}")
 
 
 ROUTES = [
@@ -71,10 +68,4 @@ ROUTES = [
     ("GET", "/events", Route(events, ends_with_client=True)),
     ("GET", "/system/df", Route(disk_usage)),
     ("POST", "/auth", Route(auth)),
-    ("GET", "/plugins", Route(no_plugins)),
-    ("GET", "/images/search", Route(not_yet)),
-    *((method, path, Route(not_yet)) for method, path in (("POST", "/session"), ("POST", "/grpc"))),
-    *(("GET", path, Route(no_swarm)) for path in ("/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs")),
-    ("POST", "/swarm/init", Route(no_swarm)),
-    ("POST", "/swarm/join", Route(no_swarm)),
 ]

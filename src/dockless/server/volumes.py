@@ -4,7 +4,7 @@ from dockless.server.messages import DONE, Answer, Request, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
 from dockless.wire import filters
-from dockless.wire.filters import parse_filters
+from dockless.wire.filters import Filters, parse_filters
 from dockless.wire.volumes import VolumeCreateRequest
 
 
@@ -27,7 +27,10 @@ async def remove(engine: Engine, request: Request) -> Answer:
 
 
 async def prune(engine: Engine, request: Request) -> Answer:
+    """Before 1.42 named volumes went, too."""
     wanted = parse_filters(request.query.text("filters"), filters.VOLUME_PRUNE)
+    if request.before(1, 42):
+        wanted = Filters({**wanted, "all": ("true",)})
     return answer(await engine.volumes.prune(filters=wanted))
 
 

@@ -16,6 +16,7 @@ class ImageSummary(Message, rename=names(parent_id="ParentId"), frozen=True, kw_
     repo_digests: tuple[str, ...] = always(())
     created: int = always(0)
     size: int = always(0)
+    virtual_size: int | None = None
     shared_size: int = always(-1)
     labels: Mapping[str, str] | None = always(None)
     containers: int = always(-1)
@@ -49,6 +50,7 @@ class ImageInspect(Message, rename=names(root_fs="RootFS"), frozen=True, kw_only
     os: str = always("linux")
     os_version: str = ""
     size: int = always(0)
+    virtual_size: int | None = None
     graph_driver: GraphDriver = always(GraphDriver())
     root_fs: RootFS = always(RootFS())
     metadata: ImageMetadata = always(ImageMetadata())
@@ -63,6 +65,16 @@ class HistoryItem(Message, frozen=True, kw_only=True):
     tags: tuple[str, ...] | None = always(None)
     size: int = always(0)
     comment: str = always("")
+
+
+class SearchResult(Message, rename=None, frozen=True, kw_only=True):
+    """A repository that a registry found."""
+
+    star_count: int = always(0)
+    is_official: bool = always(False)
+    name: str = always("")
+    is_automated: bool = always(False)
+    description: str = always("")
 
 
 class ImageDeleteItem(Message, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ class LogOptions(Struct, frozen=True, kw_only=True):
 
 
 class AttachOptions(Struct, frozen=True, kw_only=True):
-    """`logs`: what was written before as well; `stream`: what is written from now on."""
+    """`logs`: what was written before as well; `stream`: what is written from now on; `raw`: not in frames."""
 
     logs: bool = False
     stream: bool = False
@@ -30,6 +30,7 @@ class AttachOptions(Struct, frozen=True, kw_only=True):
     stdout: bool = False
     stderr: bool = False
     detach_keys: str = ""
+    raw: bool = False
 
 
 class Ulimit(Message, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from dockless.wire.base import Message, always
+from dockless.wire.config import Empty
 
 
 class CpuUsage(Message, rename=None, frozen=True, kw_only=True):
@@ -60,8 +61,14 @@ class BlkioEntry(Message, rename=None, frozen=True, kw_only=True):
 
 
 class BlkioStats(Message, rename=None, frozen=True, kw_only=True):
-    io_service_bytes_recursive: tuple[BlkioEntry, ...] | None = always(None)
-    io_serviced_recursive: tuple[BlkioEntry, ...] | None = always(None)
+    io_service_bytes_recursive: tuple[BlkioEntry, ...] | None = always(())
+    io_serviced_recursive: tuple[BlkioEntry, ...] | None = always(())
+    io_queue_recursive: tuple[BlkioEntry, ...] | None = always(())
+    io_service_time_recursive: tuple[BlkioEntry, ...] | None = always(())
+    io_wait_time_recursive: tuple[BlkioEntry, ...] | None = always(())
+    io_merged_recursive: tuple[BlkioEntry, ...] | None = always(())
+    io_time_recursive: tuple[BlkioEntry, ...] | None = always(())
+    sectors_recursive: tuple[BlkioEntry, ...] | None = always(())
 
 
 class ContainerStats(Message, rename=None, frozen=True, kw_only=True):
@@ -74,6 +81,7 @@ class ContainerStats(Message, rename=None, frozen=True, kw_only=True):
     pids_stats: PidsStats = always(PidsStats())
     blkio_stats: BlkioStats = always(BlkioStats())
     num_procs: int = always(0)
+    storage_stats: Empty = always(Empty())
     cpu_stats: CpuStats = always(CpuStats())
     precpu_stats: CpuStats = always(CpuStats())
     memory_stats: MemoryStats = always(MemoryStats())

@@ -1,0 +1,146 @@
+"""Our engine, served as a user serves it, and a real dockerd as its peer; both with the same image."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from api_http import Api
+from exchanges import IMAGE
+
+APPLETS = "cat date echo env false grep hostname id ip kill ls mkdir mount nc ps rm sed sh sleep stat tail test true wc"
+COMMAND = (sys.executable, "-m", "dockless.cli")
+PEER_API = "1.45"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "engine_api" in item.path.parts:
+            item.add_marker(pytest.mark.keeps)
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason="containers for tests need root"))
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an engine of ours, kept up by `dockless serve`; at the end it must go by itself."""
+    base = tmp_path_factory.mktemp("ours")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "COMPOSE_"))}
+    environ = kept | {"DOCKLESS_ROOT": str(base / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(base)}
+    serving = subprocess.Popen([*COMMAND, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")
+    assert serving.stdout is not None
+    address = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
+    _import_image(Api(address))
+    yield address
+    clear(Api(address))
+    serving.send_signal(signal.SIGINT)
+    assert serving.wait(20) == 0
+    serving.stdout.close()
+    deadline = time.monotonic() + 20
+    while Path(address.removeprefix("unix://")).exists():
+        assert time.monotonic() < deadline, "the engine is still there: something was left running"
+        time.sleep(0.05)
+    time.sleep(0.2)
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dockerd that speaks API 1.45, in a network namespace of its own."""
+    daemon = os.environ.get("DOCKLESS_TEST_DOCKERD_26")
+    if daemon is None or not shutil.which("iptables"):
+        if os.environ.get("DOCKLESS_TEST_PEERS") == "required":
+            pytest.fail("DOCKLESS_TEST_DOCKERD_26 names no dockerd, or iptables is missing")
+        pytest.skip("needs dockerd 26 (DOCKLESS_TEST_DOCKERD_26) and iptables")
+    base = tmp_path_factory.mktemp("theirs")
+    address = f"unix://{base}/docker.sock"
+    folders = f"{Path(daemon).parent}:{Path(daemon).parents[1] / 'bin'}"
+    command = (
+        f"ip link set lo up; exec {daemon} --data-root {base}/data --exec-root {base}/exec -p {base}/pid -H {address}"
+        " --userland-proxy=false --ip6tables=false"
+    )
+    with (base / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sh", "-c", command],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PATH": f"{folders}:{os.environ['PATH']}"},
+        )
+        try:
+            _until_up(Api(address), process, base / "log")
+            _import_image(Api(address))
+            yield address
+        finally:
+            clear(Api(address))
+            process.terminate()
+            process.wait(30)
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _both_before_tests(request: pytest.FixtureRequest) -> None:
+    """They are there before the first test that needs them, so that none seems to have left them behind."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    for name in ("ours", "theirs"):
+        if name in wanted:
+            try:
+                request.getfixturevalue(name)
+            except pytest.skip.Exception:
+                continue  # each test that needs it skips by itself, and says why
+
+
+def clear(api: Api) -> None:
+    """No container, volume or network of a test is left."""
+    for container in api("GET", "/containers/json?all=1").json:
+        api("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+    for volume in api("GET", "/volumes").json["Volumes"] or ():
+        api("DELETE", f"/volumes/{volume['Name']}?force=1")
+    api("POST", "/networks/prune")
+
+
+def _until_up(api: Api, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 40
+    while True:
+        try:
+            if api("GET", "/_ping").status == 200:
+                return
+        except OSError:
+            pass  # not yet
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"dockerd does not run here: {log.read_text()[-600:]}")
+        time.sleep(0.1)
+
+
+def _import_image(api: Api) -> None:
+    """A static busybox and nothing else."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        pytest.skip("needs a static busybox")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(os.path.realpath(busybox), arcname="bin/busybox")
+        for applet in APPLETS.split():
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+        for folder in ("tmp", "etc", "root"):
+            member = tarfile.TarInfo(folder)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
+    repository, _, tag = IMAGE.partition(":")
+    change = quote('CMD ["sh"]')
+    made = api("POST", f"/images/create?fromSrc=-&repo={repository}&tag={tag}&changes={change}", buffer.getvalue())
+    assert made.status == 200, made.body
