@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+PEER_API = "1.45"  # the newest version of the API that the peer speaks
 WAIT = 60  # seconds until an engine that does not answer has failed
 
 
@@ -65,3 +66,12 @@ class Api:
             return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, data)
         finally:
             connection.close()
+
+
+def clear(api: Api) -> None:
+    """No container, volume or network of a test is left."""
+    for container in api("GET", "/containers/json?all=1").json:
+        api("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+    for volume in api("GET", "/volumes").json["Volumes"] or ():
+        api("DELETE", f"/volumes/{volume['Name']}?force=1")
+    api("POST", "/networks/prune")

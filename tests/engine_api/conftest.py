@@ -16,12 +16,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from api_http import Api
+from api_http import Api, clear
 from exchanges import IMAGE
 
 APPLETS = "cat date echo env false grep hostname id ip kill ls mkdir mount nc ps rm sed sh sleep stat tail test true wc"
 COMMAND = (sys.executable, "-m", "dockless.cli")
-PEER_API = "1.45"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,15 +98,6 @@ def _both_before_tests(request: pytest.FixtureRequest) -> None:
                 request.getfixturevalue(name)
             except pytest.skip.Exception:
                 continue  # each test that needs it skips by itself, and says why
-
-
-def clear(api: Api) -> None:
-    """No container, volume or network of a test is left."""
-    for container in api("GET", "/containers/json?all=1").json:
-        api("DELETE", f"/containers/{container['Id']}?force=1&v=1")
-    for volume in api("GET", "/volumes").json["Volumes"] or ():
-        api("DELETE", f"/volumes/{volume['Name']}?force=1")
-    api("POST", "/networks/prune")
 
 
 def _until_up(api: Api, process: "subprocess.Popen[bytes]", log: Path) -> None:

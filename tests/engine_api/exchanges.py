@@ -1,7 +1,8 @@
 """Every request of the Engine API's specification that a single host serves, in an order in which each makes sense.
 
 The same steps are carried out on two engines, and the answers compared. `{name}` in a path stands for an id that an
-earlier step saved.
+earlier step saved. Not asked for here: drivers that do not exist and the resize of an exec before its start, for which
+Docker waits 15 and 10 seconds.
 """
 
 import io
@@ -153,7 +154,6 @@ VOLUMES = [
     Step("POST", "/volumes/create", {"Name": "v2", "DriverOpts": {"type": "tmpfs", "device": "tmpfs"}}),
     Step("POST", "/volumes/create", {"Name": "v3", "DriverOpts": {"nonsense": "1"}}),
     Step("POST", "/volumes/create", {"Name": "/bad"}),
-    Step("POST", "/volumes/create", {"Name": "v4", "Driver": "nothing"}),
     Step("POST", "/volumes/create", {}),
     Step("POST", "/volumes/create"),
     Step("POST", "/volumes/create", b"{"),
@@ -201,7 +201,6 @@ NETWORKS = [
         "/networks/create",
         {"Name": "n3", "IPAM": {"Config": [{"Subnet": "10.78.0.0/24", "Gateway": "10.1.1.1"}]}},
     ),
-    Step("POST", "/networks/create", {"Name": "n3", "Driver": "nothing"}),
     Step("POST", "/networks/create", {"Name": "n3", "Driver": "overlay"}),
     Step("POST", "/networks/create", {"Name": "n3", "Driver": "host"}),
     Step("POST", "/networks/create", {"Name": "bridge"}),
@@ -272,7 +271,6 @@ CREATES = [
                 {"HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 2}}},
                 {"HostConfig": {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": -2}}},
                 {"HostConfig": {"RestartPolicy": {"Name": "always"}, "AutoRemove": True}},
-                {"HostConfig": {"LogConfig": {"Type": "nothing"}}},
                 {"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"nonsense": "1"}}}},
                 {"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"max-size": "x"}}}},
                 {"HostConfig": {"Runtime": "nothing"}},
@@ -441,7 +439,6 @@ CONTAINERS = [
         save="e1",
     ),
     Step("GET", "/exec/{e1}/json"),
-    Step("POST", "/exec/{e1}/resize?h=10&w=10"),
     Step("POST", "/exec/{e1}/start", {}),
     Step("POST", "/exec/{e1}/start", {}),
     Step("GET", "/exec/{e1}/json"),
@@ -507,7 +504,7 @@ CONTAINERS = [
             filters(since=["c2"]),
             filters(exited=["0"]),
             filters(exited=["nonsense"]),
-            filters(health=["healthy"]),
+            filters(health=["none"]),
             filters(health=["nonsense"]),
             filters(network=["n1"]),
             filters(volume=["v1"]),

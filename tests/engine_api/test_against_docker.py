@@ -5,11 +5,9 @@ import time
 from collections.abc import Iterator
 
 from allowed import ALLOWED
-from api_http import Answer, Api
+from api_http import PEER_API, Answer, Api, clear
 from exchanges import STEPS, Step
 from shapes import differences
-
-from conftest import PEER_API, clear
 
 
 def test_every_request_is_answered_as_docker_answers_it(ours: str, theirs: str) -> None:
