@@ -33,6 +33,7 @@ ALLOWED: tuple[tuple[str, str, str], ...] = (
     (r"POST /networks/create.*bridge.*", r"status 403 there, 409 here", "the name is taken"),
     (r"POST /networks/prune.*", r"NetworksDeleted: .*", "null where nothing was removed"),
     (r"GET /networks\?.*type.*", r"status 500 there, 400 here", "a client's mistake is a 4xx here"),
+    (r"POST /networks/.*/connect.*", r"status 400 there, 403 here", "the container's mode forbids it"),
     # Containers: refused when they are created, not when they are started, and never ignored.
     (r"POST /containers/create.*", r"status 201 there, 400 here", "refused at once, not at the start, and by name"),
     (r"POST /containers/create.*\"bridge\".*", r"status 400 there, 201 here", "names work on every network here"),

@@ -360,7 +360,7 @@ CONTAINERS = [
             "Env": ["A=1"],
             "ExposedPorts": {"80/tcp": {}},
             "OpenStdin": True,
-            "Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**9},
+            "Healthcheck": {"Test": ["CMD", "true"], "Interval": 3600 * 10**9},
             "HostConfig": {
                 "NetworkMode": "n1",
                 "Binds": ["v1:/v", "/tmp:/t:ro"],
