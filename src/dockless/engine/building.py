@@ -107,6 +107,7 @@ class Building:
         received = None if lent.folder is not None else Scratch.of(self._places).folder("context")
         cancellation = Cancellation()
         feed: Feed[Progress] = Feed()
+        said = False  # an error before the first message is a plain answer
         try:
             if received is not None:
                 await _receive(lent.rest, received)
@@ -128,11 +129,14 @@ class Building:
                     feed.put(Progress(stream=f"{image.id}\n", aux={"ID": image.id}))
 
             async for message in feed.run(work):
+                said = True
                 yield message
         except (BuildError, DockerfileError, CannotObtain, ImageError) as error:
+            if not said:
+                raise BadParameter(str(error)) from error
             yield Progress.failure(str(error), getattr(error, "status", None) or 0)
         except (tarfile.TarError, EOFError) as error:
-            yield Progress.failure(f"the build context is not a readable archive: {error}")
+            raise BadParameter(f"the build context is not a readable archive: {error}") from error
         finally:
             cancellation.cancel()
             with contextlib.suppress(asyncio.CancelledError):

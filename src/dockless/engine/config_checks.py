@@ -11,7 +11,8 @@ from dockless.engine.signals import parse_signal
 from dockless.wire.config import ContainerConfig, HealthConfig, HostConfig
 from dockless.wire.errors import BadParameter
 
-_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+# Docker's SDK for Python writes `80/tcp/tcp` where it is given `80/tcp`.
+_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?(?:/\3)?", re.IGNORECASE)
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 _MILLISECOND = 1_000_000

@@ -76,9 +76,9 @@ def _merge(request: ContainerCreateRequest, image: ContainerConfig, identity: st
     hostname = request.hostname
     if not hostname and not host.network_mode.startswith(("host", "container:")) and host.uts_mode != "host":
         hostname = identity[:12]
-    exposed: dict[str, Empty] = dict(image.exposed_ports or {}) | dict(request.exposed_ports or {})
+    exposed = {_port(port): Empty() for port in (*(image.exposed_ports or ()), *(request.exposed_ports or ()))}
     for port in host.port_bindings or {}:
-        exposed.setdefault(port if "/" in port else f"{port}/tcp", Empty())
+        exposed.setdefault(_port(port), Empty())
     return replace(
         request.config,
         hostname=hostname,
@@ -96,6 +96,12 @@ def _merge(request: ContainerCreateRequest, image: ContainerConfig, identity: st
         shell=request.shell or image.shell,
         on_build=None,
     )
+
+
+def _port(text: str) -> str:
+    """`80`, `80/TCP` and `80/tcp/tcp` are `80/tcp`."""
+    number, protocol = (*text.lower().split("/"), "tcp")[:2]
+    return f"{number}/{protocol}"
 
 
 def _environment(image: tuple[str, ...], request: tuple[str, ...]) -> tuple[str, ...]:
