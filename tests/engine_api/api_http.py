@@ -62,7 +62,8 @@ class Api:
         try:
             connection.request(method, prefix + path, body, sent)
             answer = connection.getresponse()
-            data = answer.read() if most < 0 else answer.read1(most)
+            with answer:
+                data = answer.read() if most < 0 else answer.read1(most)
             return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, data)
         finally:
             connection.close()
