@@ -1,6 +1,7 @@
-"""The folder's helpers are imported by name."""
+"""The folder's helpers, and the loader's cases, are imported by name."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "compose")]

@@ -129,10 +129,11 @@ _CREATE: dict[str, tuple[str, ...]] = {
     "-d": ("driver",),
     "--internal": ("internal",),
     "--attachable": ("attachable",),
+    "--ipv4": ("enable_ipv4",),
     "--ipv6": ("enable_ipv6",),
     "--ipam-driver": ("ipam", "driver"),
 }
-_SWITCHES = frozenset({"--internal", "--attachable", "--ipv6"})
+_SWITCHES = frozenset({"--internal", "--attachable", "--ipv4", "--ipv6"})
 _PAIRS = {"--opt": "driver_opts", "-o": "driver_opts", "--label": "labels"}
 _POOL = {"--subnet": "subnet", "--ip-range": "ip_range", "--gateway": "gateway"}
 
@@ -181,7 +182,7 @@ def _create(held: dict[str, Any], flag: str, value: str) -> None:
     *path, last = _CREATE[flag]
     for part in path:
         held = held.setdefault(part, {})
-    held[last] = True if flag in _SWITCHES else value
+    held[last] = value != "false" if flag in _SWITCHES else value
 
 
 def _pairs(words: Sequence[str], switches: frozenset[str]) -> Iterator[tuple[str, str]]:
@@ -195,7 +196,7 @@ def _pairs(words: Sequence[str], switches: frozenset[str]) -> Iterator[tuple[str
             continue
         flag, equals, value = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
         if flag in switches:
-            yield flag, "true"
+            yield flag, value or "true"
             continue
         if not equals:
             if at >= len(words):

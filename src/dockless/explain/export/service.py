@@ -160,7 +160,9 @@ def _health(draft: Draft, value: str) -> None:
 
 
 def _gpus(draft: Draft, value: str) -> None:
-    if value == "all":
+    if draft.service.get("gpus") == "all":
+        draft.service["gpus"] = [{"count": "all"}]
+    elif value == "all" and "gpus" not in draft.service:
         draft.service["gpus"] = "all"
         return
     request: dict[str, Any] = {}

@@ -91,7 +91,8 @@ def _entry(stack: Stack, file: ComposeFile, path: tuple[str, ...], raw: Any, lin
     values: list[Value] = []
     for each in _said(Here(stack, path, raw, style)):
         target: list[Any] = cautions if isinstance(each, Caution) else values if isinstance(each, Value) else says
-        target.append(each.text if isinstance(each, Caution) else each)
+        text = each.text if isinstance(each, Caution) else each
+        target.append(text.replace("``", "(empty)") if isinstance(text, str) else text)
     if len(path) == 3 or path[0] not in _SECTIONS:
         used = [variable(stack, name) for name in mentioned(raw)]
         values += [value for value in used if value not in values]

@@ -19,7 +19,7 @@ from dockless.explain.story import shell
 from dockless.explain.story.built import State, follow
 from dockless.explain.story.meanings import MEANINGS
 from dockless.explain.story.origins import is_secret, masked
-from dockless.explain.story.stack import Image, Stack
+from dockless.explain.story.stack import Image, Stack, plain_document
 from dockless.explain.story.values import MASK, Caution, Value
 
 TABLE: "dict[str, Tell]" = {}
@@ -82,14 +82,15 @@ Tell = Callable[[Here], Said]
 
 
 def tell(here: Here) -> Said:
-    """All there is to say about an entry: its row's function, or its meaning and its value."""
+    """All there is to say about an entry: its row's function, or its meaning and its value; an empty entry has only
+    its meaning."""
     function = row(here.path)
-    if function is not None:
-        yield from function(here)
+    said = list(function(here)) if function is not None else []
+    if said:
+        yield from said
         return
-    if meaning := meaning_of(here.path):
-        yield meaning
-    yield from parts(here)
+    yield meaning_of(here.path) or f"`{here.path[-1]}` is a name of your own."
+    yield from parts(here) if function is None else ()
 
 
 def row(path: tuple[str | int, ...]) -> Tell | None:
@@ -119,7 +120,7 @@ def _meanings() -> Node[str]:
 
 def parts(here: Here) -> Said:
     """What stands below an entry, each key with its meaning: for keys whose value says enough by itself."""
-    raw = getattr(here.raw, "value", here.raw)
+    raw = plain_document(here.raw)
     if isinstance(raw, Mapping):
         for key, value in raw.items():
             below = here.below(key, value)
@@ -132,6 +133,8 @@ def parts(here: Here) -> Said:
                     yield from deeper(below)
             elif isinstance(value, (Mapping, list)):
                 yield from deeper(below)
+            elif value is None:
+                yield f"`{key}`, without a value."
             else:
                 yield f"`{key}`: `{text_of(here, key, value)}`"
     elif isinstance(raw, list):

@@ -30,6 +30,8 @@ from dockless.explain.story.values import Caution, Value
 @tells("services.*.image")
 def _image(here: Here) -> Said:
     image = here.service.image
+    if not image:
+        return
     if here.service.build is not None:
         yield f"The name that the built image gets: `{image}`."
         return
@@ -49,7 +51,10 @@ def _image(here: Here) -> Said:
 @tells("services.*.build")
 def _build(here: Here) -> Said:
     raw = here.raw if isinstance(here.raw, Mapping) else {"context": here.raw}
-    build = here.service.build or model.Build()
+    build = here.service.build
+    if build is None or not build.context:
+        yield "Nothing is built in the end: another file takes this back."
+        return
     folder = here.stack.shown(build.context)
     where = "the **current directory**" if folder == "." else f"the folder `{folder}`"
     dockerfile = build.dockerfile or "Dockerfile"
@@ -62,7 +67,7 @@ def _build(here: Here) -> Said:
     )
     for key, value in raw.items():
         if key == "context":
-            yield f"`context: {value}`: {small(MEANINGS['services.*.build.context'])}"
+            yield f"`context{brief(value, key)}`: {small(MEANINGS['services.*.build.context'])}"
         else:
             below = here.below(key, value)
             yield from tell(below) if row(below.path) else _one(below, key, value)
