@@ -53,13 +53,6 @@ def test_a_table_has_no_trailing_blanks_and_three_between_columns() -> None:
     assert output.table(["A", "LONG"], [["x", ""], ["yyy", "z"]]) == "A     LONG\nx\nyyy   z"
 
 
-def test_templates_know_fields_and_json_and_refuse_the_rest() -> None:
-    row = {"Names": "a", "State": {"Running": True}}
-    assert output.render("{{.Names}}\\t{{.State.Running}} {{json .State}}", row) == 'a\ttrue {"Running":true}'
-    with pytest.raises(ValueError, match="range"):
-        output.render("{{range .Names}}{{end}}", row)
-
-
 def test_ports_are_shown_as_ranges() -> None:
     ports = [Port(ip="0.0.0.0", private_port=80 + n, public_port=8080 + n) for n in range(3)]
     ports += [

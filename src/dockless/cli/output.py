@@ -1,11 +1,10 @@
-"""What is printed: tables, human sizes and durations, JSON lines and Docker's `--format` templates.
+"""What is printed: tables, human sizes and durations, and JSON lines. Templates are in `formats.py`.
 
 Pure text in, text out, except `echo`, which writes to standard output and treats a closed pipe as the end of the job.
 """
 
-import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -24,10 +23,13 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as Docker aligns them: each as wide as its widest cell plus three spaces, the last one ragged."""
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, minimum: int = 0) -> str:
+    """Columns as Docker aligns them: each as wide as its widest cell plus three spaces, the last one ragged.
+
+    `minimum`: of a column's width, with the spaces.
+    """
     cells = [list(headers), *[list(row) for row in rows]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(headers))]
+    widths = [max(minimum - 3, *(len(line[column]) for line in cells)) for column in range(len(headers))]
     lines = ("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
     return "\n".join(line.rstrip() for line in lines)
 
@@ -38,72 +40,26 @@ def to_json(value: object) -> str:
 
 
 def json_line(row: Row) -> str:
-    return to_json(row)
+    """Without the methods that templates alone see."""
+    return to_json({name: value for name, value in row.items() if not callable(value)})
 
 
 def print_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str) -> None:
     """Prints rows as a table (`columns`: header → the row's field), as JSON lines, or by a Go template.
 
-    `format_` is `table`, `json`, `table TEMPLATE` or `TEMPLATE`; of the templates the fields and `json` are understood.
+    `format_` is `table`, `json`, `table TEMPLATE` or `TEMPLATE`. A row's value may be a function: a method that only
+    templates call. Raises `Failure`.
     """
     if format_ == "table":
-        echo(table(list(columns), [[str(row[field]) for field in columns.values()] for row in rows]))
+        echo(table(list(columns), [[str(row[field]) for field in columns.values()] for row in rows], minimum=10))
     elif format_ == "json":
         for row in rows:
             echo(json_line(row))
-    elif format_.startswith("table "):
-        template = format_.removeprefix("table ").replace("\\t", "\t")
-        names = {f".{field}": header for header, field in columns.items()}
-        heading = expand(template, lambda field: names.get(field, field.lstrip(".").upper()))
-        echo(table(heading.split("\t"), [render(template, row).split("\t") for row in rows]))
     else:
-        for row in rows:
-            echo(render(format_, row))
+        from dockless.cli.formats import format_rows
 
-
-def render(template: str, row: Row) -> str:
-    """A Go template over one row."""
-    template = template.replace("\\t", "\t").replace("\\n", "\n")
-    return expand(template, lambda field: _field(row, field))
-
-
-_ACTION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
-
-
-def expand(template: str, value: Callable[[str], str]) -> str:
-    """Replaces each `{{.Field}}` and `{{json .Field}}`; anything else in braces is refused by name.
-
-    Raises `ValueError`.
-    """
-
-    def one(match: re.Match[str]) -> str:
-        action = match.group(1)
-        if re.fullmatch(r"(json\s+)?\.[\w.]*", action):
-            return value(action)
-        if action.startswith('"') and action.endswith('"'):
-            return action[1:-1]
-        raise ValueError(f"template parsing error: cannot understand {{{{{action}}}}}: fields and `json` are supported")
-
-    return _ACTION.sub(one, template)
-
-
-def _field(row: Row, action: str) -> str:
-    as_json = action.startswith("json")
-    path = action.removeprefix("json").strip().lstrip(".")
-    value: object = row
-    for part in path.split(".") if path else []:
-        if not isinstance(value, Mapping) or part not in value:
-            raise ValueError(f"template: can't evaluate field {part}")
-        value = value[part]
-    if as_json:
-        return to_json(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + " ".join(str(item) for item in value) + "]"
-    if isinstance(value, Mapping):
-        return "map[" + " ".join(f"{key}:{item}" for key, item in sorted(value.items())) + "]"
-    return "<no value>" if value is None else str(value)
+        for line in format_rows(rows, columns, format_):
+            echo(line)
 
 
 def human_size(size: float, *, precision: int = 3) -> str:

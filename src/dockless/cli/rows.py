@@ -1,7 +1,7 @@
 """A container of the engine's list as a row with the fields that Docker's and Docker Compose's formats know."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dockless.cli.output import human_duration, human_size, short_id, shorten, to_json
 from dockless.cli.ports import shown
@@ -22,6 +22,7 @@ def container_row(summary: ContainerSummary, *, truncate: bool, now: float | Non
         "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(summary.created)),
         "ID": short_id(summary.id) if truncate else summary.id,
         "Image": image_of(summary, truncate=truncate),
+        "Label": label_method(summary.labels),
         "Labels": ",".join(f"{key}={value}" for key, value in summary.labels.items()),
         "LocalVolumes": str(sum(mount.type == "volume" for mount in summary.mounts)),
         "Mounts": ",".join(shorten(mount, 15) if truncate else mount for mount in mounts),
@@ -33,6 +34,11 @@ def container_row(summary: ContainerSummary, *, truncate: bool, now: float | Non
         "State": summary.state,
         "Status": summary.status,
     }
+
+
+def label_method(labels: Mapping[str, str] | None) -> Callable[[str], str]:
+    """For templates: `{{.Label "com.example.tier"}}`."""
+    return lambda name: (labels or {}).get(name, "")
 
 
 def compose_row(summary: ContainerSummary, labels: Mapping[str, str], *, truncate: bool) -> dict[str, object]:

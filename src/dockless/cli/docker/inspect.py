@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from dockless.cli.failure import Exit, Failure
-from dockless.cli.output import echo, note, render
+from dockless.cli.failure import Exit
+from dockless.cli.output import echo, note, to_json
 from dockless.cli.session import Session, pass_session
 from dockless.client.api import Client
 from dockless.wire.errors import NotFound
@@ -77,12 +77,13 @@ def _inspect(
             missing.append(
                 f"Error: No such object: {name}" if kind == "object" else f"Error response from daemon: {error.message}"
             )
-    if format_:
+    if format_ == "json":
+        echo(to_json(found))
+    elif format_:
+        from dockless.cli.formats import render
+
         for each in found:
-            try:
-                echo(json.dumps(each) if format_ == "json" else render(format_, each))
-            except ValueError as error:
-                raise Failure(f"template parsing error: {error}", 64) from error
+            echo(render(format_, each))
     else:
         echo(json.dumps(found, indent=4, ensure_ascii=False))
     for message in missing:

@@ -8,6 +8,7 @@ from dockless.cli.docker.each import for_each, parse_filters
 from dockless.cli.environment import labels
 from dockless.cli.failure import Failure
 from dockless.cli.output import echo, print_rows, short_id
+from dockless.cli.rows import label_method
 from dockless.cli.session import Session, pass_session
 
 
@@ -27,6 +28,7 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, no_trunc: bo
             "ID": network.id if no_trunc else short_id(network.id),
             "IPv6": str(network.enable_ipv6).lower(),
             "Internal": str(network.internal).lower(),
+            "Label": label_method(network.labels),
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((network.labels or {}).items())),
             "Name": network.name,
             "Scope": network.scope,
@@ -35,7 +37,7 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, no_trunc: bo
     ]
     if quiet:
         for row in rows:
-            echo(row["ID"])
+            echo(str(row["ID"]))
         return
     print_rows(rows, {"NETWORK ID": "ID", "NAME": "Name", "DRIVER": "Driver", "SCOPE": "Scope"}, format_)
 

@@ -32,9 +32,10 @@ _COLUMNS = {
 @pass_session
 def ps(session: Session, /, **flags: Any) -> None:
     """List containers."""
+    size = flags["size"] or ("{{" in flags["format_"] and ".Size" in flags["format_"])
     limit = 1 if flags["latest"] else max(flags["last"], 0)
     found = session.client.containers.list(
-        all=flags["all_"] or limit > 0, limit=limit, size=flags["size"], filters=parse_filters(flags["filters"])
+        all=flags["all_"] or limit > 0, limit=limit, size=size, filters=parse_filters(flags["filters"])
     )
     rows = [container_row(each, truncate=not flags["no_trunc"]) for each in found]
     if flags["quiet"]:

@@ -46,7 +46,11 @@ def show_stats(client: Client, names: Sequence[str], *, format_: str, stream: bo
     live = sys.stdout.isatty() and format_ == "table"
     while True:
         found = together(*[lambda name=name: _sample(client, name) for name in names]) if names else []
-        rows = [_row(sample, truncate=truncate) for sample in found if sample is not None]
+        rows = [
+            _row(name, sample, truncate=truncate)
+            for name, sample in zip(names, found, strict=True)
+            if sample is not None
+        ]
         if stream and live:
             sys.stdout.write("\x1b[2J\x1b[H")
         print_rows(rows, _COLUMNS, format_)
@@ -67,7 +71,7 @@ def _sample(client: Client, name: str) -> ContainerStats | None:
         raise
 
 
-def _row(sample: ContainerStats, *, truncate: bool) -> dict[str, object]:
+def _row(container: str, sample: ContainerStats, *, truncate: bool) -> dict[str, object]:
     cpu, before = sample.cpu_stats, sample.precpu_stats
     used = cpu.cpu_usage.total_usage - before.cpu_usage.total_usage
     passed = cpu.system_cpu_usage - before.system_cpu_usage
@@ -84,7 +88,7 @@ def _row(sample: ContainerStats, *, truncate: bool) -> dict[str, object]:
     return {
         "BlockIO": f"{human_size(read)} / {human_size(written)}",
         "CPUPerc": f"{percent:.2f}%",
-        "Container": sample.name.removeprefix("/"),
+        "Container": container if container != sample.id else short_id(sample.id) if truncate else sample.id,
         "ID": short_id(sample.id) if truncate else sample.id,
         "MemPerc": f"{share:.2f}%",
         "MemUsage": f"{human_bytes(usage)} / {human_bytes(memory.limit)}",

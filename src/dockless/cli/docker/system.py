@@ -9,7 +9,8 @@ import click
 
 from dockless import __version__
 from dockless.cli.docker.each import parse_filters
-from dockless.cli.output import echo, human_bytes, render
+from dockless.cli.formats import render
+from dockless.cli.output import echo, human_bytes
 from dockless.cli.session import Session, pass_session
 from dockless.cli.times import moment
 
