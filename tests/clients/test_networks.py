@@ -239,7 +239,8 @@ def test_fixed_addresses_and_what_is_reserved(sdk: Client, network: Callable[...
         ({"driver": "macvlan"}, "network driver macvlan is not supported"),
         ({"driver": "ipvlan"}, "network driver ipvlan is not supported"),
         ({"driver": "weave"}, "could not find plugin weave"),
-        ({"options": {"com.docker.network.bridge.enable_icc": "false"}}, "enable_icc"),
+        ({"options": {"com.docker.network.bridge.enable_ip_masquerade": "false"}}, "enable_ip_masquerade"),
+        ({"options": {"com.docker.network.bridge.host_binding_ipv4": "here"}}, "host_binding_ipv4"),
         ({"pools": [IPAMPool("10.231.1.0/24"), IPAMPool("10.231.2.0/24")]}, "multiple subnets"),
         ({"pools": [IPAMPool(gateway="10.231.1.1")]}, "no matching subnet for 10.231.1.1"),
         ({"pools": [IPAMPool("10.231.1.0/24", aux_addresses={"x": "10.231.2.1"})]}, "aux-address 10.231.2.1"),
@@ -292,3 +293,16 @@ def test_ping_reaches_containers_and_the_host(sdk: Client, network: Callable[...
     for target in ("aa", "172.17.0.1", "127.0.0.1"):
         found = asking.exec_run(["ping", "-c", "2", "-i", "0.1", "-W", "3", target])
         assert (found.exit_code, b" 0% packet loss" in found.output) == (0, True), found.output
+
+
+def test_options_of_the_bridge(sdk: Client, network: Callable[..., Network]) -> None:
+    prefix = "com.docker.network.bridge"
+    options = {f"{prefix}.enable_icc": "false", f"{prefix}.host_binding_ipv4": "127.0.0.3"}
+    network("closed", options=options)
+    server = serving(sdk, "server", network="closed", ports={"80/tcp": None})
+    asking = serving(sdk, "asking", network="closed")
+    port = port_of(server, "80/tcp")
+    assert (ask_from_host("127.0.0.3", port), ask_from_host("127.0.0.1", port)) == ("server", "")
+    assert ask(asking, address_of(server, "closed")) == ""
+    outside = port_of(serving(sdk, "outside", ports={"80/tcp": None}), "80/tcp")
+    assert ask(asking, "172.17.0.1", outside) == "outside"

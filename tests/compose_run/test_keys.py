@@ -182,8 +182,8 @@ REFUSED_BY_OURS = [
     ("volumes: [{type: image, source: missing, target: /x}]", "No such image: missing"),
     ("volumes: ['vol:/x']\n        volumes:\n          vol: {driver_opts: {type: nfs, device: ':/x'}}", "type=nfs"),
     (
-        "networks: [n]\n        networks:\n          n: {driver_opts: {com.docker.network.bridge.enable_icc: 'false'}}",
-        "enable_icc=false is not supported",
+        "networks: [n]\n        networks:\n          n: {driver_opts: {com.docker.network.bridge.enable_icc: 'no'}}",
+        "enable_icc=no is neither true nor false",
     ),
     ("networks: [n]\n        networks:\n          n: {enable_ipv4: false}", "without IPv4"),
 ]

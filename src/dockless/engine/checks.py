@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from dockless.engine.config_checks import check_mac
 from dockless.engine.log_files import BadOption, parse_options
@@ -29,11 +29,8 @@ _INTERFACE = re.compile(r"(?!lo$)[^/\s:.][^/\s:]{0,14}")
 _BRIDGE = "com.docker.network.bridge"
 # The bridge's name has no meaning outside of the fabric, where each has one of its own.
 _NETWORK_OPTIONS = ("com.docker.network.driver.mtu", f"{_BRIDGE}.name", f"{_BRIDGE}.default_bridge")
-_NETWORK_DEFAULTS = {
-    f"{_BRIDGE}.enable_icc": "true",
-    f"{_BRIDGE}.enable_ip_masquerade": "true",
-    f"{_BRIDGE}.host_binding_ipv4": "0.0.0.0",
-}
+_NETWORK_DEFAULTS = {f"{_BRIDGE}.enable_ip_masquerade": "true"}
+ENABLE_ICC, HOST_BINDING = f"{_BRIDGE}.enable_icc", f"{_BRIDGE}.host_binding_ipv4"
 
 
 def check(host: HostConfig) -> None:
@@ -168,6 +165,16 @@ def check_network(options: Mapping[str, str]) -> None:
     """Options of the driver `bridge`. Raises BadParameter."""
     for name, value in options.items():
         if name in _NETWORK_OPTIONS or value == _NETWORK_DEFAULTS.get(name):
+            continue
+        if name == ENABLE_ICC:
+            if value not in ("true", "false"):
+                raise BadParameter(f"invalid network config: {name}={value} is neither true nor false")
+            continue
+        if name == HOST_BINDING:
+            try:
+                IPv4Address(value)
+            except ValueError as error:
+                raise BadParameter(f"invalid network config: {name}: {error}") from error
             continue
         if name.startswith("com.docker.network."):
             raise BadParameter(f"invalid network config: the option {name}={value} is not supported")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from dockless.engine.checks import check_network
+from dockless.engine.checks import ENABLE_ICC, HOST_BINDING, check_network
 from dockless.engine.events import Events
 from dockless.engine.records import ContainerRecord, NetworkRecord, Table, new_id, replace
 from dockless.network.fabric import NetworkSpec
@@ -112,7 +112,13 @@ class Networks:
         subnets = [ip_network(item.subnet) for item in record.ipam.config or ()]
         gateways = [ip_address(item.gateway) for item in record.ipam.config or ()]
         mtu = int(record.options.get("com.docker.network.driver.mtu", self._mtu()))
-        return NetworkSpec(record.id, tuple(subnets), tuple(gateways), record.internal, mtu)
+        closed = record.options.get(ENABLE_ICC) == "false"
+        return NetworkSpec(record.id, tuple(subnets), tuple(gateways), record.internal, mtu, closed)
+
+    def host_ip(self, record: NetworkRecord) -> str:
+        """Where ports of the network's containers are published that name no address: "" for all of the host's."""
+        address = record.options.get(HOST_BINDING, "")
+        return "" if address == "0.0.0.0" else address
 
     def allocate(self, record: NetworkRecord, wanted: str, previous: str) -> str:
         """An IPv4 address with its prefix length: the one asked for, else the previous one if it is still free."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from dockless.engine.records import ContainerRecord, Published
+from dockless.engine.records import ContainerRecord, Published, replace
 from dockless.network.fabric import Fabric, PortInUse, PortSpec, PortUnavailable
 from dockless.network.specs import Protocol
 from dockless.wire.config import PortBinding
@@ -38,15 +38,18 @@ class Ports:
     def __init__(self) -> None:
         self._ports: dict[str, _Shared] = {}
 
-    def open(self, fabric: Fabric, record: ContainerRecord, address: str) -> tuple[Published, ...]:
+    def open(self, fabric: Fabric, record: ContainerRecord, address: str, host_ip: str = "") -> tuple[Published, ...]:
         """Publishes all that the container asks for, towards its `address`; all or nothing.
 
+        `host_ip` is for those that name none.
         Raises ApiError with a message for the user where a port cannot be had.
         """
         done: list[Published] = []
         try:
             for port, binding in _wanted(record):
                 number, _, protocol = port.partition("/")
+                if host_ip and not binding.host_ip:
+                    binding = replace(binding, host_ip=host_ip)
                 done.append(self._open_one(fabric, record, address, int(number), protocol or "tcp", binding, len(done)))
         except BaseException:
             self.close(fabric, record.id)

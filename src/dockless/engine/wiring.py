@@ -44,7 +44,7 @@ class Wiring:
             for endpoint in record.endpoints.values():
                 record = self._attach(fabric, sandbox, record, endpoint.network_name)
             self._open_resolver(fabric, sandbox, record)
-            ports = self._ports.open(fabric, record, self._target(record))
+            ports = self._ports.open(fabric, record, self._target(record), self._host_ip(record))
         except FabricError as error:
             self._abandon(fabric, record, sandbox)
             raise ApiError(f"network of container {record.name}: {error}", 500) from error
@@ -229,6 +229,10 @@ class Wiring:
             if found := endpoint.address or endpoint.address6:
                 return found.split("/")[0]
         return ""
+
+    def _host_ip(self, record: ContainerRecord) -> str:
+        network = self._networks.known(self._default_route(record, 4))
+        return self._networks.host_ip(network) if network else ""
 
     def _default_route(self, record: ContainerRecord, version: int) -> str:
         """The network of that IP version's default route, by id: the highest priority, then the first."""

@@ -36,7 +36,7 @@ IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 VETH_INFO_PEER = 1
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE = 1, 5
 IFLA_BR_MCAST_SNOOPING = 23
-IFLA_BRPORT_STATE, IFLA_BRPORT_FLUSH = 1, 24
+IFLA_BRPORT_STATE, IFLA_BRPORT_FLUSH, IFLA_BRPORT_ISOLATED = 1, 24, 33
 BR_STATE_DISABLED = 0
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS = 1, 2, 4, 8
 IFA_F_NODAD = 0x02
@@ -111,6 +111,12 @@ def bridge_port_disable(index: int) -> Request:
     body = _LINK.pack(AF_BRIDGE, 0, index, 0, 0)
     body += nested(IFLA_PROTINFO, u8(IFLA_BRPORT_STATE, BR_STATE_DISABLED), attribute(IFLA_BRPORT_FLUSH, b""))
     return Request(RTM_SETLINK, body, f"disable bridge port {index}", 0, (errno.ENODEV, errno.EINVAL))
+
+
+def bridge_port_isolate(index: int) -> Request:
+    """The bridge port reaches the bridge itself, and no other isolated port."""
+    body = _LINK.pack(AF_BRIDGE, 0, index, 0, 0) + nested(IFLA_PROTINFO, u8(IFLA_BRPORT_ISOLATED, 1))
+    return Request(RTM_SETLINK, body, f"isolate bridge port {index}")
 
 
 def loopback_up() -> Request:

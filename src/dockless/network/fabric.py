@@ -362,6 +362,8 @@ class Fabric:
         )
         link = self._index(name)
         try:
+            if network.closed:
+                self._netlink.batch([route.bridge_port_isolate(link)])
             sandbox.plug_in(into, self._home, endpoint, self._gateways(network.id))
             self._tell_endpoint(endpoint, link)
         except BaseException:

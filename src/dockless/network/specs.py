@@ -10,13 +10,17 @@ Protocol = Literal["tcp", "udp"]
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """One bridge: `id` (64 hex digits), its subnets with one gateway each, and whether it has a way out."""
+    """One bridge: `id` (64 hex digits), its subnets with one gateway each, and whether it has a way out.
+
+    On a `closed` one containers do not reach one another either.
+    """
 
     id: str
     subnets: tuple[IPv4Network | IPv6Network, ...]
     gateways: tuple[IPv4Address | IPv6Address, ...]
     internal: bool = False
     mtu: int = 1500
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

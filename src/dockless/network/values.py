@@ -14,6 +14,7 @@ def network_value(spec: NetworkSpec) -> dict[str, Any]:
         "gateways": [str(gateway) for gateway in spec.gateways],
         "internal": spec.internal,
         "mtu": spec.mtu,
+        "closed": spec.closed,
     }
 
 
@@ -24,6 +25,7 @@ def network_spec(value: Mapping[str, Any]) -> NetworkSpec:
         tuple(ip_address(gateway) for gateway in value["gateways"]),
         value["internal"],
         value["mtu"],
+        value["closed"],
     )
 
 
