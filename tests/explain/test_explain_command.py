@@ -73,6 +73,11 @@ def test_a_dockerfile_is_enough(tmp_path: Path) -> None:
     assert "installs Alpine packages: `curl`" in explain(tmp_path, "Dockerfile")
 
 
+def test_a_folder_or_a_file_elsewhere_can_be_named(folder: Path, tmp_path: Path) -> None:
+    for name in (str(folder), str(folder / "docker-compose.yml")):
+        assert "'8055:8055'" in explain(tmp_path, name)
+
+
 def test_an_unknown_name_is_one_message_with_a_suggestion(folder: Path) -> None:
     assert explain(folder, "postgers", status=1).strip().endswith("did you mean 'postgres'?")
 

@@ -22,6 +22,7 @@ Examples:
   dockless explain web                      one service and its Dockerfile
   dockless explain web.volumes              one key of one service
   dockless explain Dockerfile               one file, also where there is no compose file
+  dockless explain ../shop                  the stack in another folder
   dockless explain healthcheck              a key, also one that is not used here
   dockless explain --format html -o stack.html    a page with the stack drawn
   dockless explain --as docker              the docker commands that do the same
@@ -75,11 +76,15 @@ def explain(
 
 
 def _stack(session: Session, names: tuple[str, ...], *, reveal: bool) -> "tuple[Stack, tuple[str, ...]]":
-    """What the files say; a Dockerfile can also be named where there is no project. Compose files that are named are
-    taken as `-f` would take them."""
+    """What the files say; a Dockerfile can also be named where there is no project. A compose file that is named is
+    taken as `-f` would take it, a folder as the project's."""
     from dockless.explain.story.stack import read_dockerfile, read_stack
 
     here = os.getcwd()
+    folders = [name for name in names if os.path.isdir(name)]
+    if folders and not session.names_project():
+        session.project_directory = folders[0]
+        names = tuple(name for name in names if name not in folders)
     compose = tuple(name for name in names if name.endswith((".yml", ".yaml")) and os.path.isfile(name))
     if compose and not session.files and not _in_project(session, compose):
         session.files = compose

@@ -394,6 +394,10 @@ def _taking_down(stack: Stack) -> str:
     project = stack.project
     names = [c.name for service in reversed(_services(project)) for c in containers(stack, service)]
     lines = ["To take it down again (the volumes, and so the data, stay):"]
+    for service in _services(project):
+        for hook in service.pre_stop:
+            command = Words((("docker", "exec", container_name(project, service, 1)), hook.command or ()))
+            lines.append(f"    {written(command, project.working_dir, 10_000).rstrip()}")
     if names:
         lines += [
             f"    docker stop {' '.join(map(shlex.quote, names))}",

@@ -129,4 +129,6 @@ def _unknown(story: Story, names: tuple[str, ...]) -> str:
     text = f"nothing here is called {names[0]!r}: it is no file, service, key or instruction"
     if close:
         return f"{text}; did you mean {close[0]!r}?"
+    if not files:
+        return f"{text}, and there is neither a compose file nor a Dockerfile"
     return f"{text}; the services are {', '.join(services) or 'none'}, the files {', '.join(files)}"

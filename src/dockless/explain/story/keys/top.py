@@ -26,9 +26,12 @@ def _name(here: Here) -> Said:
 @tells("services")
 def _services(here: Here) -> Said:
     names = list(here.raw) if isinstance(here.raw, Mapping) else []
+    if not names:
+        yield "Defines the services of the stack: there are none."
+        return
     yield (
-        f"Defines the services (containers) that run together: {listed(names)}. The order in the "
-        "file means nothing; `depends_on` does."
+        f"Defines the services (containers) that run together: {listed(names)}. The order in the file means nothing; "
+        "`depends_on` does."
     )
     off = [name for name in names if name in here.stack.project.disabled_services]
     if off:
