@@ -130,9 +130,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of each other measurement")
     parser.add_argument("--rest-rounds", type=int, default=3, metavar="N", help="rounds at rest, 10 s each")
     parser.add_argument(
-        "--engine-rounds", type=int, default=3, metavar="N", help="rounds of the engines' own measurements"
+        "--engine-rounds", type=int, default=2, metavar="N", help="rounds of the engines' own measurements"
     )
-    parser.add_argument("--log-rounds", type=int, default=2, metavar="N", help="rounds of writing 1 GB")
+    parser.add_argument("--log-rounds", type=int, default=1, metavar="N", help="rounds of writing 1 GB")
     parser.add_argument("--image-rounds", type=int, default=3, metavar="N", help="rounds with an image of 500 MB")
     parser.add_argument("--services", type=int, default=30, metavar="N", help="services of the synthetic stack")
     parser.add_argument("--only", nargs="+", choices=BLOCKS, default=BLOCKS, help="these blocks alone")
