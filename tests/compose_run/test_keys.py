@@ -150,7 +150,7 @@ REFUSED = [
     ("isolation: hyperv", 'Invalid isolation: "hyperv"'),
     ("storage_opt: {size: 1G}", "--storage-opt"),
     ("runtime: nope", "nope"),
-    ("security_opt: ['foo:bar']", 'invalid --security-opt'),
+    ("security_opt: ['foo:bar']", "invalid --security-opt"),
     ("security_opt: ['seccomp:missing.json']", "opening seccomp profile (missing.json) failed"),
     ("cap_add: [NOPE]", "NOPE"),
     ("logging: {driver: nope}", "nope"),
