@@ -3,37 +3,20 @@
 A function gets the instruction and the state that it meets (`built.State`) and says sentences and cautions.
 """
 
-import posixpath
 from collections.abc import Callable, Iterator
 from typing import Any
-
-import msgspec
 
 from dockless.dockerfile import Instruction
 from dockless.dockerfile import model as language
 from dockless.explain.story import shell
 from dockless.explain.story.built import Built, State, base_of, earlier_stage, follow
-from dockless.explain.story.caching import Cause, causes_of
+from dockless.explain.story.caching import causes_of
 from dockless.explain.story.official import described, parse_reference, pinned
 from dockless.explain.story.origins import is_secret
 from dockless.explain.story.stack import Image, Stack
+from dockless.explain.story.told import files, processes
+from dockless.explain.story.told.at import At, Said
 from dockless.explain.story.values import Caution, Entry, FileStory
-
-SECRET_FILES = (".env", ".git", ".ssh", "id_rsa", ".aws", ".npmrc", ".netrc", ".pypirc")
-
-
-class At(msgspec.Struct, frozen=True):
-    """Where an instruction stands: the image, what has been built before it."""
-
-    stack: Stack
-    image: Image
-    built: Built
-    state: State
-    stage: language.Stage
-    cause: Cause | None = None
-
-
-Said = Iterator[str | Caution]
 
 
 def tell_image(stack: Stack, image: Image) -> FileStory:
@@ -176,231 +159,6 @@ def _from(at: At, each: language.From) -> Said:
         yield "A new stage begins: of the stages above it has nothing but what `COPY --from` takes."
 
 
-def _run(at: At, run: language.Run) -> Said:
-    words = run.command.words
-    line = words[0] if run.command.shell else (shell.inner(words) or "")
-    if not run.command.shell and not line:
-        told = shell.tell(shell.Command(words))
-        yield f"While the image is built, {told.text} (directly, without a shell)."
-    if run.heredocs and run.command.shell:
-        line = "\n".join(document.content for document in run.heredocs)
-    commands = list(shell.sentences(line)) if line else []
-    if len(commands) == 1:
-        yield f"While the image is built, {commands[0][1].text}."
-    elif commands:
-        chained = all(command.joined in ("", "&&") for command, _ in commands)
-        yield "While the image is built, runs in this order" + (
-            ", each only if the one before succeeded:" if chained else ":"
-        )
-        for number, (command, told) in enumerate(commands[:14], 1):
-            yield f"{number}. `{shell._cut(command.text, 60)}`: {told.text}."
-        if len(commands) > 14:
-            yield f"… and {len(commands) - 14} commands more."
-    for _, told in commands:
-        yield from (Caution(text) for text in told.cautions)
-    yield from _run_cautions(commands)
-    for mount in run.mounts:
-        yield _mount(mount)
-    if run.network != "default":
-        yield {
-            "none": "`--network=none`: the step has no network.",
-            "host": "`--network=host`: the step uses the host's network.",
-        }[run.network]
-    if run.security == "insecure":
-        yield "`--security=insecure`: the step has all privileges."
-    for device in run.devices:
-        yield f"`--device={device}`: the step can use this device."
-    if at.state.workdir and commands:
-        yield f"It runs in `{at.state.workdir}`."
-
-
-def _run_cautions(commands: list[tuple[shell.Command, shell.Told]]) -> Said:
-    names = [[shell.unquoted(word) for word in command.words] for command, _ in commands]
-    apt = [words for words in names if words and words[0] in ("apt-get", "apt")]
-    installs = any("install" in words for words in apt)
-    updates = any("update" in words for words in apt)
-    if updates and installs:
-        yield Caution(
-            "The result is cached: as long as this line and those above stay as they are, the "
-            "package lists and packages stay those of the day of the build."
-        )
-    elif updates:
-        yield Caution(
-            "The package lists are cached with this step: an `apt-get install` in a later step may "
-            "meet lists that are out of date."
-        )
-    elif installs:
-        yield Caution(
-            "There is no `apt-get update` in this step: the package lists of the base image may be "
-            "empty or out of date."
-        )
-
-
-_MOUNTS = {
-    "cache": (
-        "`--mount=type=cache`: `{target}` keeps its files from one build to the next and does not enter the image."
-    ),
-    "secret": "`--mount=type=secret`: the secret `{id}` can be read in this step only; it does not enter the image.",
-    "ssh": "`--mount=type=ssh`: the step can use the caller's SSH keys; they do not enter the image.",
-    "tmpfs": "`--mount=type=tmpfs`: `{target}` is in memory and does not enter the image.",
-    "bind": "`--mount=type=bind`: `{target}` shows files of {from_} in this step, without copying them into the image.",
-}
-
-
-def _mount(text: str) -> str:
-    parts = dict(part.partition("=")[::2] for part in text.split(","))
-    kind = parts.get("type", "bind")
-    target = (
-        parts.get("target") or parts.get("dst") or parts.get("destination") or "/run/secrets/" + parts.get("id", "")
-    )
-    from_ = f"`{parts['from']}`" if parts.get("from") else "the build context"
-    return _MOUNTS.get(kind, "`--mount`: {target}.").format(
-        target=target, id=parts.get("id") or posixpath.basename(target), from_=from_
-    )
-
-
-def _copy(at: At, copy: language.Copy) -> Said:
-    state = at.state
-    target = state.path(copy.destination)
-    sources = [state.expanded(source) for source in copy.sources]
-    if copy.documents:
-        yield f"Writes the text that follows to `{target}`."
-    if sources and copy.from_:
-        stage = earlier_stage(at.image.file, copy.from_, at.stage.index)
-        where = f"the stage `{stage.title}`" if stage else f"the image or context `{copy.from_}`"
-        yield (
-            f"Copies {shell.listed(sources)} from {where} to `{target}`: of all that was made there, "
-            "only this enters the image."
-        )
-    elif sources and set(sources) <= {".", "./", "/"}:
-        yield (
-            "Copies **everything** from the build context "
-            f"(`{at.stack.shown(at.image.context.folder)}`, your project folder) into `{target}` in "
-            "the image: the application's code, its configuration and whatever else is there."
-        )
-        yield from _everything(at)
-    elif sources:
-        into = (
-            f"into the folder `{target}`"
-            if copy.destination.endswith(("/", ".")) or len(sources) > 1
-            else f"to `{target}`"
-        )
-        yield (
-            f"Copies {shell.listed(sources)} from the **build context** "
-            f"(`{at.stack.shown(at.image.context.folder)}`) {into} in the image."
-        )
-        yield from _dependency_file(at, copy, sources)
-    yield from _copy_flags(copy)
-    if copy.parents:
-        yield "`--parents`: the folders above each file are made too."
-    yield from _hidden(at, target)
-
-
-def _copy_flags(each: Any) -> Said:
-    if each.chown:
-        yield f"`--chown={each.chown}`: the files belong to this user."
-    if each.chmod:
-        yield f"`--chmod={each.chmod}`: the files get these permissions."
-    if each.link:
-        yield "`--link`: the files are a layer of their own, which stays cached when layers below change."
-    for pattern in each.exclude:
-        yield f"`--exclude={pattern}`: files that match are left out."
-
-
-def _everything(at: At) -> Said:
-    secret = [
-        name
-        for name in at.image.context.kept
-        if name in SECRET_FILES or (name.startswith(".env.") and not name.endswith(("example", "sample", "template")))
-    ]
-    if secret:
-        yield Caution(
-            f"Also {shell.listed(secret)}: whoever gets the image can read what is in there. A line "
-            "in `.dockerignore` keeps it out."
-        )
-    elif not at.image.context.ignore_file:
-        yield Caution(
-            "Without a `.dockerignore` this takes a `.env`, `.git` and every other file of the "
-            "folder along, whenever there is one."
-        )
-
-
-_DEPENDENCY_FILES = (
-    "requirements",
-    "package.json",
-    "package-lock.json",
-    "yarn.lock",
-    "pnpm-lock",
-    "Pipfile",
-    "poetry.lock",
-    "pyproject.toml",
-    "uv.lock",
-    "go.mod",
-    "go.sum",
-    "Cargo.toml",
-    "Cargo.lock",
-    "Gemfile",
-    "composer.json",
-    "composer.lock",
-    "pom.xml",
-    "build.gradle",
-)
-
-
-def _dependency_file(at: At, copy: language.Copy, sources: list[str]) -> Said:
-    names = [source for source in sources if posixpath.basename(source).startswith(_DEPENDENCY_FILES)]
-    if not names:
-        return
-    later = [
-        each
-        for each in at.stage.instructions
-        if isinstance(each, language.Copy) and not each.from_ and each.position.line > copy.position.line
-    ]
-    if later:
-        yield (
-            "It comes **before** the rest of the code so that the installation below can use it, and "
-            f"stays cached while {shell.listed(names)} does not change, whatever else does."
-        )
-
-
-def _hidden(at: At, target: str) -> Said:
-    """Mounts of services over what is copied here."""
-    for name in at.image.services:
-        service = at.stack.project.services.get(name)
-        for volume in service.volumes if service else ():
-            if volume.target.rstrip("/") == target.rstrip("/") and volume.type == "bind":
-                yield Caution(
-                    f"In {name}'s container the mount over `{target}` hides what is copied here "
-                    f"(`{at.stack.shown(volume.source)}` of the host is seen instead)."
-                )
-
-
-def _add(at: At, add: language.Add) -> Said:
-    target = at.state.path(add.destination)
-    for source in (at.state.expanded(source) for source in add.sources):
-        if "://" in source and not source.endswith(".git"):
-            yield f"Downloads `{source}` to `{target}`."
-        elif source.endswith(".git") or source.startswith("git@"):
-            yield f"Fetches the Git repository `{source}` to `{target}`."
-        elif (
-            source.endswith((".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")) and add.unpack is not False
-        ):
-            yield f"Unpacks the archive `{source}` of the build context into `{target}`."
-        else:
-            yield f"Copies `{source}` from the build context to `{target}`; `COPY` does the same and no more."
-    if add.documents:
-        yield f"Writes the text that follows to `{target}`."
-    if add.checksum:
-        yield f"`--checksum`: the build fails unless the content is `{add.checksum}`."
-    elif any("://" in source for source in add.sources):
-        yield Caution("Nothing checks what is downloaded: `--checksum=sha256:…` would.")
-    if add.keep_git_dir:
-        yield "`--keep-git-dir`: the repository's history comes along."
-    if add.unpack is True:
-        yield "`--unpack`: archives are unpacked, downloaded ones too."
-    yield from _copy_flags(add)
-
-
 def _pairs(at: At, each: Any, verb: str, after: str) -> Said:
     for name, value in each.pairs:
         text = at.state.expanded(value)
@@ -462,51 +220,6 @@ def _user(at: At, user: language.User) -> Said:
         )
 
 
-def _command(command: language.CommandLine) -> str:
-    return command.words[0] if command.shell else " ".join(command.words)
-
-
-def _tells(command: language.CommandLine) -> Said:
-    line = command.words[0] if command.shell else shell.inner(command.words)
-    if line is None:
-        told = shell.tell(shell.Command(command.words))
-        yield f"It {told.text}."
-        yield from map(Caution, told.cautions)
-        return
-    for number, (_, told) in enumerate(shell.sentences(line), 1):
-        yield f"{number}. {told.text}."
-        yield from map(Caution, told.cautions)
-
-
-def _cmd(at: At, cmd: language.Cmd) -> Said:
-    if at.state.entrypoint is not None:
-        yield (
-            f"The arguments for the entrypoint, unless the container is started with others: `{_command(cmd.command)}`."
-        )
-    else:
-        yield f"What a container runs unless it is told otherwise: `{_command(cmd.command)}`."
-        yield from _tells(cmd.command)
-    for name in at.image.services:
-        service = at.stack.project.services.get(name)
-        if service is not None and service.command is not None:
-            yield f"The service `{name}` does tell otherwise: its `command` goes before this."
-    if cmd.command.shell:
-        yield Caution(
-            "It is written without brackets, so a shell runs it and gets the stop signal in its "
-            'place; `CMD ["…"]` would not need one.'
-        )
-
-
-def _entrypoint(at: At, entrypoint: language.Entrypoint) -> Said:
-    yield (
-        f"The program that every container runs: `{_command(entrypoint.command)}`; `CMD` or the "
-        "service's `command` is its arguments."
-    )
-    yield from _tells(entrypoint.command)
-    if entrypoint.command.shell:
-        yield Caution("It is written without brackets: a shell runs it, and `CMD` is ignored.")
-
-
 def _expose(at: At, expose: language.Expose) -> Said:
     ports = [at.state.expanded(port) for port in expose.ports]
     yield (
@@ -525,32 +238,6 @@ def _volume(at: At, volume: language.Volume) -> Said:
     yield Caution("What later steps of the build write there is lost with some builders.")
 
 
-def _healthcheck(_: At, check: language.Healthcheck) -> Said:
-    if check.command is None:
-        yield "Switches off the health check of the base image."
-        return
-    yield f"The engine runs `{_command(check.command)}` in the container from time to time; status 0 means healthy."
-    for name, value in (
-        ("interval", check.interval),
-        ("timeout", check.timeout),
-        ("start-period", check.start_period),
-        ("start-interval", check.start_interval),
-    ):
-        if value:
-            yield f"`--{name}={value / 1e9:g}s`: {_HEALTH[name]}."
-    if check.retries:
-        yield f"`--retries={check.retries}`: so many failures in a row make it unhealthy."
-    yield "`depends_on` with `condition: service_healthy` waits for it."
-
-
-_HEALTH = {
-    "interval": "the time between checks",
-    "timeout": "a check that takes longer counts as failed",
-    "start-period": "failures do not count in this time after the start",
-    "start-interval": "the time between checks in the start period",
-}
-
-
 def _onbuild(_: At, onbuild: language.Onbuild) -> Said:
     yield f"Does nothing now: `{onbuild.trigger}` is run when another Dockerfile says `FROM` this image."
 
@@ -564,9 +251,9 @@ def _say(text: Callable[[Any], str]) -> Callable[[At, Any], Said]:
 
 INSTRUCTIONS: dict[type[Instruction], tuple[str, Callable[[At, Any], Said]]] = {
     language.From: ("Base image", _from),
-    language.Run: ("Run while building", _run),
-    language.Copy: ("Copy files", _copy),
-    language.Add: ("Add files", _add),
+    language.Run: ("Run while building", processes.run),
+    language.Copy: ("Copy files", files.copy),
+    language.Add: ("Add files", files.add),
     language.Env: ("Variables", _env),
     language.Label: ("Labels", _label),
     language.Arg: ("Argument of the build", _arg),
@@ -574,13 +261,13 @@ INSTRUCTIONS: dict[type[Instruction], tuple[str, Callable[[At, Any], Said]]] = {
     language.Volume: ("Volume", _volume),
     language.User: ("User", _user),
     language.Workdir: ("Working directory", _workdir),
-    language.Cmd: ("Default command", _cmd),
-    language.Entrypoint: ("Entrypoint", _entrypoint),
+    language.Cmd: ("Default command", processes.cmd),
+    language.Entrypoint: ("Entrypoint", processes.entrypoint),
     language.Stopsignal: (
         "Stop signal",
         _say(lambda each: f"`{each.signal}` is the signal that asks the container's process to end."),
     ),
-    language.Healthcheck: ("Health check", _healthcheck),
+    language.Healthcheck: ("Health check", processes.healthcheck),
     language.Shell: (
         "Shell",
         _say(
@@ -590,6 +277,8 @@ INSTRUCTIONS: dict[type[Instruction], tuple[str, Callable[[At, Any], Said]]] = {
     language.Onbuild: ("For images built on this one", _onbuild),
     language.Maintainer: ("Author", _say(lambda each: f"Names {each.name} as the author; a `LABEL` is the way today.")),
 }
+
+
 _DIRECTIVES = {
     "syntax": "Which version of the Dockerfile language the file is written in: `{}`.",
     "escape": "The character that continues a line: `{}`.",

@@ -90,11 +90,11 @@ def tell(command: Command) -> Told:
     name = os.path.basename(words[0])
     base = re.sub(r"^(python|pip)[\d.]+$", r"\1", name)
     if base in PROGRAMS:
-        return PROGRAMS[base](words[1:]) or Told(f"runs `{_cut(command.text)}`")
-    return Told(f"runs `{_cut(command.text)}`")
+        return PROGRAMS[base](words[1:]) or Told(f"runs `{cut(command.text)}`")
+    return Told(f"runs `{cut(command.text)}`")
 
 
-def _cut(text: str, most: int = 90) -> str:
+def cut(text: str, most: int = 90) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"
 
