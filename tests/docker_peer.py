@@ -1,6 +1,7 @@
 """A real dockerd of the tests' own, in a network namespace of its own: started, asked whether it answers, ended."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+PLENTY = 12 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,11 @@ def dockerd(base: Path) -> Iterator[Daemon]:
     if os.geteuid() != 0 or daemon is None or not shutil.which("iptables"):
         pytest.skip("needs root, dockerd and iptables")
     address = f"unix://{base}/docker.sock"
-    command = f"ip link set lo up 2>/dev/null || true; exec {daemon} --data-root {base}/data --exec-root {base}/exec"
+    command = "ip link set lo up 2>/dev/null || true; "
+    if _memory() > PLENTY:
+        # In the daemon's own mount namespace, so it goes with it: unpacking and removing images costs no disk.
+        command += f"mkdir {base}/data && mount -t tmpfs none {base}/data && "
+    command += f"exec {daemon} --data-root {base}/data --exec-root {base}/exec"
     command += f" -p {base}/pid -H {address} --userland-proxy=false --ip6tables=false"
     with (base / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -40,6 +47,12 @@ def dockerd(base: Path) -> Iterator[Daemon]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _memory() -> int:
+    """What is available, in bytes."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) * 1024 if found else 0
 
 
 def _until_up(path: Path, process: "subprocess.Popen[bytes]", log: Path) -> None:
