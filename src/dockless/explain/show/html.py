@@ -35,9 +35,10 @@ def _page(story: Story, picture: str) -> Iterator[str]:
     yield from (f'<p class="lead">{_text(text)}</p>\n' for text in story.summary)
     yield from _navigation(story)
     if picture:
-        width = re.search(r' width="(\d+)"', picture)
-        broad = " broad" if width and int(width[1]) > _BROAD else ""
-        yield f'<div class="picture{broad}">{picture}</div>\n'
+        found = re.search(r' width="(\d+)"', picture)
+        width = int(found[1]) if found else 0
+        broad = " broad" if width > _BROAD else ""
+        yield f'<div class="picture{broad}" style="--width:{width}px">{picture}</div>\n'
     for number, file in enumerate(story.files):
         yield from _file(file, number, story.folder)
     for chapter in story.chapters:
