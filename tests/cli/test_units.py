@@ -8,6 +8,9 @@ import pytest
 from dockless.cli import output, terminal
 from dockless.cli.commands import COMPOSE, CONTAINER, EITHER, GROUPS, IMAGE, NETWORK, TOP, VOLUME
 from dockless.cli.docker.mounts import parse_mount
+from dockless.cli.docker.request import request_of
+from dockless.cli.docker.resources import gpus
+from dockless.cli.docker.run_options import container_options
 from dockless.cli.docker.units import bytes_of, duration_of
 from dockless.cli.either import means_project
 from dockless.cli.environment import read_env_file, variables
@@ -182,3 +185,22 @@ def test_lines_stay_whole_and_prefixes_are_aligned() -> None:
     view.flush("p-web-1")
     prefix = "web-1       | "
     assert out.getvalue() == f"{prefix}one\npostgres-1  | x\n{prefix}two\n{prefix}rest\n"
+
+
+def test_limits_with_a_syntax_of_their_own() -> None:
+    command = click.Command(
+        "run", params=container_options(click.Command("run")).params, callback=lambda **flags: flags
+    )
+    arguments = ["--device-read-bps", "/dev/sda:1m", "--device-write-iops", "/dev/sda:9", "--gpus", "all"]
+    arguments += ["--blkio-weight-device", "/dev/sda:300", "--memory-swappiness", "0", "--health-start-interval", "2s"]
+    flags = command.main([*arguments, "busybox"], standalone_mode=False)
+    host = request_of(flags, {}, frozenset())[0].host_config
+    assert (host.blkio_device_read_bps or ())[0].rate == 1 << 20
+    assert (host.blkio_device_write_iops or ())[0].rate == 9
+    assert (host.blkio_weight_device or ())[0].weight == 300
+    assert host.memory_swappiness == 0
+    assert (host.device_requests or ())[0].count == -1
+    assert gpus("device=0,driver=nvidia").device_ids == ("0",)
+    for wrong in (["--device-read-bps", "sda:1m"], ["--gpus", "many"], ["--blkio-weight-device", "/dev/sda:5"]):
+        with pytest.raises(Failure):
+            request_of(command.main([*wrong, "busybox"], standalone_mode=False), {}, frozenset())

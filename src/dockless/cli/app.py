@@ -13,7 +13,7 @@ import click
 
 from dockless.cli.commands import COMPOSE, COMPOSE_GROUP, EITHER, GROUPS, SECTIONS, TOP
 from dockless.cli.failure import Exit, Failure
-from dockless.cli.lazy import LazyGroup
+from dockless.cli.lazy import COMPLETING, LazyGroup
 from dockless.cli.session import Session
 
 _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
     except BaseException as error:  # noqa: BLE001  (sorted out by `end_of`, which raises what it does not know)
         from dockless.cli.ending import end_of
 
-        return end_of(error)
+        return 0 if COMPLETING else end_of(error)
     return status if isinstance(status, int) else 0
 
 
@@ -112,7 +112,19 @@ class ComposeGroup(LazyGroup):
 
 
 def _session(parameters: dict[str, Any]) -> Session:
-    return Session(**parameters)
+    """Where a command is only completed, options that are not there are None."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    environ = dict(os.environ)
+    if config := given.pop("config", ""):
+        environ["DOCKER_CONFIG"] = config
+    if context := given.pop("context", ""):
+        from dockless.cli.contexts import host_of
+
+        given["host"] = given.get("host") or host_of(context, environ)
+    if given.pop("debug", False):
+        environ["DOCKLESS_DEBUG"] = os.environ["DOCKLESS_DEBUG"] = "1"
+    given.pop("log_level", "")
+    return Session(**given, environ=environ)
 
 
 @click.command(
@@ -127,6 +139,16 @@ def _session(parameters: dict[str, Any]) -> Session:
     "`dockless container …` always mean the one or the other.",
 )
 @compose_options
+@click.option("--config", default="", metavar="DIR", help="Location of client config files (default: ~/.docker)")
+@click.option("-c", "--context", default="", metavar="NAME", help="Docker context whose engine is connected to")
+@click.option("-D", "--debug", is_flag=True, help="Print the traceback of a fault of dockless, too")
+@click.option(
+    "-l",
+    "--log-level",
+    type=click.Choice(["debug", "info", "warn", "error", "fatal"]),
+    default="info",
+    help="Accepted as Docker's; there is no log to set",
+)
 @click.option(
     "-H", "--host", default="", metavar="HOST", help="Engine to connect to (default: DOCKER_HOST, or our own)"
 )

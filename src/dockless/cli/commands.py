@@ -85,7 +85,7 @@ IMAGE: dict[str, Entry] = {
     "import": Entry("docker.archives:import_", "Import the contents from a tarball to create a filesystem image"),
     "load": Entry("docker.archives:load", "Load an image from a tar archive or STDIN"),
     "pull": Entry("docker.images:pull", "Download an image from a registry"),
-    "push": Entry("docker.archives:push", "Upload an image to a registry"),
+    "push": Entry("docker.registries:push", "Upload an image to a registry"),
     "save": Entry("docker.archives:save", "Save one or more images to a tar archive"),
     "rm": Entry("docker.images:rmi", "Remove one or more images"),
     "tag": Entry("docker.images:tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
@@ -127,6 +127,8 @@ BUILDER: dict[str, Entry] = {
 }
 
 TOP: dict[str, Entry] = {
+    "search": Entry("docker.registries:search", "Search a registry for images"),
+    "completion": Entry("completion:completion", "Print the script that completes commands in a shell"),
     "commit": CONTAINER["commit"],
     "context": Entry("docker.serving:context", "Set up a docker context named dockless"),
     "diff": CONTAINER["diff"],

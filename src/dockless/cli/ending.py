@@ -83,6 +83,8 @@ def _usage(error: click.UsageError) -> int:
     if isinstance(error, click.NoSuchOption):
         option = error.option_name
         message = f"unknown flag: {option}" if option.startswith("--") else f"unknown shorthand flag: {option}"
+        if error.possibilities:
+            message += f". Did you mean {sorted(error.possibilities)[0]!r}?"
     if context is None:
         return _say(message, 1)
     path = context.command_path
@@ -104,4 +106,6 @@ def _fault(error: BaseException) -> int:
             log.write(f"{' '.join(sys.argv)}\n{text}\n")
     except OSError as denied:
         return _say(f"{text}\ninternal error (and {path} cannot be written: {denied.strerror})", _FAULT)
+    if os.environ.get("DOCKLESS_DEBUG"):
+        note(text.rstrip())
     return _say(f"internal error: {type(error).__name__}: {error}\n  the traceback is in {path}", _FAULT)

@@ -1,10 +1,19 @@
 """Groups of commands whose modules are imported when they are called, not when they are listed."""
 
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+COMPLETING = "_DOCKLESS_COMPLETE" in os.environ
+"""Whether it is a shell that asks, for what could be typed next."""
 
 
 class Entry(NamedTuple):
@@ -20,7 +29,20 @@ class Entry(NamedTuple):
         assert isinstance(found, click.Command)
         if self.target.startswith("compose.") and all(option.name != "dry_run" for option in found.params):
             found.params.append(_dry_run_option())
+        if "--help" in sys.argv:
+            _add_examples(self.target, found)
+        if COMPLETING:
+            from dockless.cli.completion import complete_arguments
+
+            return complete_arguments(self.target, found)
         return found
+
+
+def _add_examples(target: str, command: click.Command) -> None:
+    from dockless.cli.examples import examples_of
+
+    if not command.epilog and (lines := examples_of(target, "dockless")):
+        command.epilog = f"\b\nExamples:\n{lines}"
 
 
 _CANNOT_BE_TRIED = ("attach", "cp", "exec", "pull", "push", "run")
@@ -80,6 +102,14 @@ class LazyGroup(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             ctx.fail(f"unknown command: {ctx.command_path} {name}.{hint}")
         return name, command, args[1:]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """From the table: no command is imported for its name."""
+        from click.shell_completion import CompletionItem
+
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [*(CompletionItem(name, help=self.entries[name].help) for name in names), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         listed = self.list_commands(ctx)

@@ -8,7 +8,14 @@ from dockless.client.errors import RequestFailed
 from dockless.client.streams import BodyStream, Messages
 from dockless.client.transport import Query, Transport, decoded
 from dockless.wire.filters import encode_filters
-from dockless.wire.images import HistoryItem, ImageDeleteItem, ImageInspect, ImagePruneResponse, ImageSummary
+from dockless.wire.images import (
+    HistoryItem,
+    ImageDeleteItem,
+    ImageInspect,
+    ImagePruneResponse,
+    ImageSummary,
+    SearchResult,
+)
 from dockless.wire.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,6 +44,11 @@ class Images:
 
     def history(self, name: str) -> Sequence[HistoryItem]:
         return self._transport.ask(tuple[HistoryItem, ...], "GET", f"/images/{name}/history")
+
+    def search(self, term: str, *, limit: int = 0, filters: Filters | None = None) -> Sequence[SearchResult]:
+        """`limit` 0: as many as the engine likes."""
+        query: Query = {"term": term, "limit": limit or "", "filters": encode_filters(filters or {})}
+        return self._transport.ask(tuple[SearchResult, ...], "GET", "/images/search", query)
 
     def remove(self, name: str, *, force: bool = False, noprune: bool = False) -> Sequence[ImageDeleteItem]:
         query = {"force": force, "noprune": noprune}

@@ -80,7 +80,7 @@ class Execs:
             raise Conflict(f"container {record.name} is paused, unpause the container before exec")
         if not body.cmd:
             raise BadParameter("No exec command specified")
-        detach_keys(body.detach_keys, terminal=body.tty)
+        detach_keys(body.detach_keys or body.sdk_detach_keys, terminal=body.tty)
         item = Exec(new_id(), record.id, body)
         self._execs[item.id] = item
         self._lifecycle.live(record.id).execs.add(item.id)
@@ -264,7 +264,7 @@ class Execs:
         self._execs.pop(item.id, None)
 
     async def _send_input(self, item: Exec, stream: Hijacked, detached: asyncio.Event) -> None:
-        keys = detach_keys(item.body.detach_keys, terminal=item.body.tty)
+        keys = detach_keys(item.body.detach_keys or item.body.sdk_detach_keys, terminal=item.body.tty)
 
         async def target() -> Input | None:
             return item.input

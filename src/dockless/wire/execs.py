@@ -3,8 +3,8 @@
 from dockless.wire.base import Message, always, names
 
 
-class ExecCreateRequest(Message, frozen=True, kw_only=True):
-    """`console_size` is (height, width)."""
+class ExecCreateRequest(Message, rename=names(sdk_detach_keys="detachKeys"), frozen=True, kw_only=True):
+    """`console_size` is (height, width). Docker's SDK for Python writes `detachKeys`, and Go reads that, too."""
 
     user: str = always("")
     privileged: bool = always(False)
@@ -15,6 +15,7 @@ class ExecCreateRequest(Message, frozen=True, kw_only=True):
     attach_stdout: bool = always(False)
     detach: bool = always(False)
     detach_keys: str = always("")
+    sdk_detach_keys: str = ""
     env: tuple[str, ...] | None = always(None)
     working_dir: str = always("")
     cmd: tuple[str, ...] | None = always(None)

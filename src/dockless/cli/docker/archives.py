@@ -1,4 +1,4 @@
-"""`docker save`, `load`, `import`, `export`, `commit`, `push`: images and containers as archives and in registries."""
+"""`docker save`, `load`, `import`, `export`, `commit`: images and containers as archives."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import BinaryIO
 import click
 
 from dockless.cli.failure import Failure
-from dockless.cli.output import echo, note
+from dockless.cli.output import echo
 from dockless.cli.references import split_tag
 from dockless.cli.session import Session, pass_session
 
@@ -84,22 +84,6 @@ def commit(
         container, repo=repository, tag=tag, comment=message, author=author, pause=pause, changes=change
     )
     echo(image)
-
-
-@click.command("push", short_help="Upload an image to a registry")
-@click.option("-q", "--quiet", is_flag=True, help="Suppress verbose output")
-@click.argument("name")
-@pass_session
-def push(session: Session, /, name: str, quiet: bool) -> None:
-    """Upload an image to a registry."""
-    repository, tag = split_tag(name)
-    shown: dict[str, str] = {}
-    for message in session.client.images.push(repository, tag=tag or "latest"):
-        if quiet or shown.get(message.id) == message.status or not message.status:
-            continue
-        shown[message.id] = message.status
-        note(f"{message.id}: {message.status}" if message.id else message.status)
-    echo(f"{repository}:{tag or 'latest'}")
 
 
 def write_archive(archive: Iterable[bytes], output: str) -> None:

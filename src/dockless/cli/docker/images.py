@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dockless.cli.docker.each import parse_filters
-from dockless.cli.failure import Exit
+from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo, human_duration, human_size, note, print_rows, short_id, shorten
 from dockless.cli.references import split_tag
 from dockless.cli.session import Session, pass_session
@@ -93,14 +93,19 @@ def rmi(session: Session, /, names: tuple[str, ...], force: bool, no_prune: bool
 
 
 @click.command("pull", short_help="Download an image from a registry")
-@click.option("-a", "--all-tags", is_flag=True, hidden=True)
+@click.option("-a", "--all-tags", is_flag=True, help="Download all tagged images in the repository (refused)")
+@click.option("--disable-content-trust/--no-disable-content-trust", default=True, hidden=True)
 @click.option("--platform", default="", help="Set platform")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress verbose output")
 @click.option("--stand-ins/--no-stand-ins", "stand_ins", default=None, help="Whether a stand-in may be made instead")
 @click.argument("name")
 @pass_session
-def pull(session: Session, /, name: str, platform: str, quiet: bool, stand_ins: bool | None, all_tags: bool) -> None:
+def pull(
+    session: Session, /, name: str, platform: str, quiet: bool, stand_ins: bool | None, all_tags: bool, **_: bool
+) -> None:
     """Download an image from a registry."""
+    if all_tags:
+        raise Failure("--all-tags is not supported: pull the tags that you need by name")
     from dockless.cli.docker.pulling import pull_image
     from dockless.compose.run.images import split_reference
 

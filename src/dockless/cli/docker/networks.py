@@ -43,6 +43,11 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, no_trunc: bo
 
 
 @click.command("create", short_help="Create a network")
+@click.option("--config-from", default="", help="The network from which to copy the configuration")
+@click.option("--config-only", is_flag=True, help="Create a configuration only network")
+@click.option("--ingress", is_flag=True, help="Create swarm routing-mesh network")
+@click.option("--ipv4", type=bool, default=None, is_flag=False, flag_value=True, help="Enable or disable IPv4")
+@click.option("--scope", default="", help="Control the network's scope")
 @click.option("--attachable", is_flag=True, help="Enable manual container attachment")
 @click.option("--aux-address", multiple=True, help="Auxiliary IPv4 or IPv6 addresses used by Network driver")
 @click.option("-d", "--driver", default="bridge", help="Driver to manage the Network")
@@ -59,7 +64,7 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, no_trunc: bo
 @pass_session
 def create(session: Session, /, name: str, **flags: Any) -> None:
     """Create a network."""
-    from dockless.wire.networks import IPAM, NetworkCreateRequest
+    from dockless.wire.networks import IPAM, ConfigReference, NetworkCreateRequest
 
     body = NetworkCreateRequest(
         name=name,
@@ -67,6 +72,11 @@ def create(session: Session, /, name: str, **flags: Any) -> None:
         driver=flags["driver"],
         attachable=flags["attachable"],
         internal=flags["internal"],
+        enable_ipv4=flags["ipv4"],
+        scope=flags["scope"],
+        ingress=flags["ingress"],
+        config_only=flags["config_only"],
+        config_from=ConfigReference(network=flags["config_from"]) if flags["config_from"] else None,
         enable_ipv6=True if flags["ipv6"] else None,
         ipam=IPAM(driver=flags["ipam_driver"], options=labels(flags["ipam_opt"]) or None, config=_pools(flags)),
         options=labels(flags["opt"]),
@@ -130,8 +140,11 @@ def rm(session: Session, /, names: tuple[str, ...], force: bool) -> None:
 
 @click.command("connect", short_help="Connect a container to a network")
 @click.option("--alias", multiple=True, help="Add network-scoped alias for the container")
+@click.option("--driver-opt", multiple=True, help="driver options for the network")
+@click.option("--gw-priority", type=int, default=0, help="Highest gw-priority provides the default gateway")
 @click.option("--ip", default="", help="IPv4 address (e.g. 172.30.100.104)")
 @click.option("--ip6", default="", help="IPv6 address (e.g. 2001:db8::33)")
+@click.option("--link-local-ip", multiple=True, help="Add a link-local address for the container")
 @click.option("--link", multiple=True, help="Add link to another container")
 @click.argument("network")
 @click.argument("container")
@@ -140,10 +153,16 @@ def connect(session: Session, /, network: str, container: str, **flags: Any) -> 
     """Connect a container to a network."""
     from dockless.wire.endpoints import EndpointIPAMConfig, EndpointSettings
 
-    fixed = (
-        EndpointIPAMConfig(ipv4_address=flags["ip"], ipv6_address=flags["ip6"]) if flags["ip"] or flags["ip6"] else None
+    fixed = EndpointIPAMConfig(
+        ipv4_address=flags["ip"], ipv6_address=flags["ip6"], link_local_ips=flags["link_local_ip"] or None
     )
-    endpoint = EndpointSettings(ipam_config=fixed, aliases=flags["alias"] or None, links=flags["link"] or None)
+    endpoint = EndpointSettings(
+        ipam_config=fixed if fixed != EndpointIPAMConfig() else None,
+        aliases=flags["alias"] or None,
+        links=flags["link"] or None,
+        driver_opts=labels(flags["driver_opt"]) or None,
+        gw_priority=flags["gw_priority"],
+    )
     session.client.networks.connect(network, container=container, endpoint=endpoint)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dockless.cli.docker.mounts import parse_mount
+from dockless.cli.docker.resources import further_limits, pairs
 from dockless.cli.docker.units import bytes_of, duration_of
 from dockless.cli.environment import labels, read_env_file, variables
 from dockless.cli.failure import Failure
@@ -43,7 +44,7 @@ def request_of(
         auto_remove=flags["remove"],
         volumes_from=flags["volumes_from"] or None,
         links=flags["link"] or None,
-        log_config=LogConfig(type=flags["log_driver"], config=_pairs(flags["log_opt"]) or None),
+        log_config=LogConfig(type=flags["log_driver"], config=pairs(flags["log_opt"]) or None),
         cap_add=flags["cap_add"] or None,
         cap_drop=flags["cap_drop"] or None,
         cgroup_parent=flags["cgroup_parent"],
@@ -63,7 +64,7 @@ def request_of(
         readonly_rootfs=flags["read_only"],
         security_opt=flags["security_opt"] or None,
         shm_size=bytes_of(flags["shm_size"], "shm-size"),
-        sysctls=_pairs(flags["sysctl"]) or None,
+        sysctls=pairs(flags["sysctl"]) or None,
         runtime=flags["runtime"],
         init=True if flags["init"] else None,
         annotations=labels(flags["annotation"]) or None,
@@ -78,6 +79,10 @@ def request_of(
         pids_limit=flags["pids_limit"] or None,
         ulimits=tuple(_ulimit(text) for text in flags["ulimit"]) or None,
         devices=tuple(_device(text) for text in flags["device"]) or None,
+        volume_driver=flags["volume_driver"],
+        storage_opt=pairs(flags["storage_opt"]) or None,
+        isolation=flags["isolation"],
+        **further_limits(flags),
     )
     stdin = flags["interactive"]
     body = ContainerCreateRequest(
@@ -122,10 +127,6 @@ def _labels(flags: Mapping[str, Any]) -> dict[str, str]:
             raise Failure(f"docker: open {path}: {(error.strerror or str(error)).lower()}", 125) from error
         found |= labels(line for line in lines if line.strip() and not line.startswith("#"))
     return found | labels(flags["label"])
-
-
-def _pairs(flags: Iterable[str]) -> dict[str, str]:
-    return {key: value for key, _, value in (flag.partition("=") for flag in flags)}
 
 
 def restart_policy(text: str) -> RestartPolicy:
@@ -204,8 +205,12 @@ def _networks(flags: Mapping[str, Any]) -> tuple[str, dict[str, EndpointSettings
         name, endpoint = _endpoint(text)
         if position == 0:
             fixed = None
-            if flags["ip"] or flags["ip6"]:
-                fixed = EndpointIPAMConfig(ipv4_address=flags["ip"], ipv6_address=flags["ip6"])
+            if flags["ip"] or flags["ip6"] or flags["link_local_ip"]:
+                fixed = EndpointIPAMConfig(
+                    ipv4_address=flags["ip"],
+                    ipv6_address=flags["ip6"],
+                    link_local_ips=flags["link_local_ip"] or None,
+                )
             endpoint = EndpointSettings(
                 ipam_config=fixed or endpoint.ipam_config,
                 aliases=(*(endpoint.aliases or ()), *flags["network_alias"]) or None,
@@ -249,7 +254,8 @@ def _health(flags: Mapping[str, Any]) -> HealthConfig | None:
     if flags["no_healthcheck"]:
         return HealthConfig(test=("NONE",))
     times = {
-        name: duration_of(flags[f"health_{name}"], f"health-{name}") for name in ("interval", "timeout", "start_period")
+        name: duration_of(flags[f"health_{name}"], f"health-{name}")
+        for name in ("interval", "timeout", "start_period", "start_interval")
     }
     if not flags["health_cmd"] and not any(times.values()) and not flags["health_retries"]:
         return None

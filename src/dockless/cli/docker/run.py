@@ -4,102 +4,10 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker.run_options import container_options
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session
-
-_OPTIONS: tuple[Any, ...] = (
-    click.option("--add-host", multiple=True, help="Add a custom host-to-IP mapping (host:ip)"),
-    click.option("--annotation", multiple=True, help="Add an annotation to the container"),
-    click.option("-a", "--attach", multiple=True, help="Attach to STDIN, STDOUT or STDERR"),
-    click.option("--cap-add", multiple=True, help="Add Linux capabilities"),
-    click.option("--cap-drop", multiple=True, help="Drop Linux capabilities"),
-    click.option("--cgroup-parent", default="", help="Optional parent cgroup for the container"),
-    click.option("--cgroupns", default="", help="Cgroup namespace to use (host|private)"),
-    click.option("--cidfile", default="", help="Write the container ID to the file"),
-    click.option("-c", "--cpu-shares", type=int, default=0, help="CPU shares (relative weight)"),
-    click.option("--cpu-period", type=int, default=0, help="Limit CPU CFS period in microseconds"),
-    click.option("--cpu-quota", type=int, default=0, help="Limit CPU CFS quota in microseconds"),
-    click.option("--cpus", type=float, default=0.0, help="Number of CPUs"),
-    click.option("--cpuset-cpus", default="", help="CPUs in which to allow execution (0-3, 0,1)"),
-    click.option("--device", multiple=True, help="Add a host device to the container"),
-    click.option("--dns", multiple=True, help="Set custom DNS servers"),
-    click.option("--dns-option", multiple=True, help="Set DNS options"),
-    click.option("--dns-search", multiple=True, help="Set custom DNS search domains"),
-    click.option("--domainname", default="", help="Container NIS domain name"),
-    click.option("--entrypoint", default=None, help="Overwrite the default ENTRYPOINT of the image"),
-    click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set environment variables"),
-    click.option("--env-file", multiple=True, metavar="FILE", help="Read in a file of environment variables"),
-    click.option("--expose", multiple=True, help="Expose a port or a range of ports"),
-    click.option("--group-add", multiple=True, help="Add additional groups to join"),
-    click.option("--health-cmd", default="", help="Command to run to check health"),
-    click.option("--health-interval", default="", help="Time between running the check (ms|s|m|h)"),
-    click.option("--health-retries", type=int, default=0, help="Consecutive failures needed to report unhealthy"),
-    click.option("--health-start-period", default="", help="Start period before retries count (ms|s|m|h)"),
-    click.option("--health-timeout", default="", help="Maximum time to allow one check to run (ms|s|m|h)"),
-    click.option("-h", "--hostname", default="", help="Container host name"),
-    click.option("--init", is_flag=True, help="Run an init that forwards signals and reaps processes"),
-    click.option("-i", "--interactive", is_flag=True, help="Keep STDIN open even if not attached"),
-    click.option("--ip", default="", help="IPv4 address (e.g. 172.30.100.104)"),
-    click.option("--ip6", default="", help="IPv6 address (e.g. 2001:db8::33)"),
-    click.option("--ipc", default="", help="IPC mode to use"),
-    click.option("-l", "--label", multiple=True, help="Set meta data on a container"),
-    click.option("--label-file", multiple=True, help="Read in a line delimited file of labels"),
-    click.option("--link", multiple=True, help="Add link to another container"),
-    click.option("--log-driver", default="", help="Logging driver for the container"),
-    click.option("--log-opt", multiple=True, help="Log driver options"),
-    click.option("--mac-address", default="", help="Container MAC address"),
-    click.option("-m", "--memory", default="", help="Memory limit"),
-    click.option("--memory-reservation", default="", help="Memory soft limit"),
-    click.option("--memory-swap", default="", help="Swap limit equal to memory plus swap: '-1' for unlimited swap"),
-    click.option("--mount", multiple=True, help="Attach a filesystem mount to the container"),
-    click.option("--name", default="", help="Assign a name to the container"),
-    click.option("--network", "--net", "network", multiple=True, help="Connect a container to a network"),
-    click.option("--network-alias", "--net-alias", "network_alias", multiple=True, help="Add network-scoped alias"),
-    click.option("--no-healthcheck", is_flag=True, help="Disable any container-specified HEALTHCHECK"),
-    click.option("--oom-kill-disable", is_flag=True, help="Disable OOM Killer"),
-    click.option("--oom-score-adj", type=int, default=0, help="Tune host's OOM preferences (-1000 to 1000)"),
-    click.option("--pid", default="", help="PID namespace to use"),
-    click.option("--pids-limit", type=int, default=0, help="Tune container pids limit (set -1 for unlimited)"),
-    click.option("--platform", default="", help="Set platform if the engine is multi-platform capable"),
-    click.option("--privileged", is_flag=True, help="Give extended privileges to this container"),
-    click.option("-p", "--publish", multiple=True, help="Publish a container's port(s) to the host"),
-    click.option("-P", "--publish-all", is_flag=True, help="Publish all exposed ports to random ports"),
-    click.option("--pull", type=click.Choice(["always", "missing", "never"]), default="missing"),
-    click.option("-q", "--quiet", is_flag=True, help="Suppress the pull output"),
-    click.option("--read-only", is_flag=True, help="Mount the container's root filesystem as read only"),
-    click.option("--restart", default="", help="Restart policy to apply when a container exits"),
-    click.option("--rm", "remove", is_flag=True, help="Automatically remove the container when it exits"),
-    click.option("--runtime", default="", help="Runtime to use for this container"),
-    click.option("--security-opt", multiple=True, help="Security Options"),
-    click.option("--shm-size", default="", help="Size of /dev/shm"),
-    click.option("--stop-signal", default="", help="Signal to stop the container"),
-    click.option("--stop-timeout", type=int, default=None, help="Timeout (in seconds) to stop a container"),
-    click.option("--sysctl", multiple=True, help="Sysctl options"),
-    click.option("--tmpfs", multiple=True, help="Mount a tmpfs directory"),
-    click.option("-t", "--tty", is_flag=True, help="Allocate a pseudo-TTY"),
-    click.option("--ulimit", multiple=True, help="Ulimit options"),
-    click.option("-u", "--user", default="", help="Username or UID (format: <name|uid>[:<group|gid>])"),
-    click.option("--userns", default="", help="User namespace to use"),
-    click.option("--uts", default="", help="UTS namespace to use"),
-    click.option("-v", "--volume", multiple=True, help="Bind mount a volume"),
-    click.option("--volumes-from", multiple=True, help="Mount volumes from the specified container(s)"),
-    click.option("-w", "--workdir", default="", help="Working directory inside the container"),
-    click.option(
-        "--stand-ins/--no-stand-ins",
-        "stand_ins",
-        default=None,
-        help="Whether a stand-in may be made for an image that cannot be pulled",
-    ),
-    click.argument("image"),
-    click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND] [ARG...]"),
-)
-
-
-def _container_options(command: Any) -> Any:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.command(
@@ -110,7 +18,7 @@ def _container_options(command: Any) -> Any:
 @click.option("-d", "--detach", is_flag=True, help="Run container in background and print container ID")
 @click.option("--detach-keys", default="", help="Override the key sequence for detaching a container")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Proxy received signals to the process")
-@_container_options
+@container_options
 @pass_session
 def run(session: Session, /, detach: bool, detach_keys: str, sig_proxy: bool, **flags: Any) -> None:
     """Create and run a new container from an image."""
@@ -149,7 +57,7 @@ def run(session: Session, /, detach: bool, detach_keys: str, sig_proxy: bool, **
 
 
 @click.command("create", short_help="Create a new container", context_settings={"allow_interspersed_args": False})
-@_container_options
+@container_options
 @pass_session
 def create(session: Session, /, **flags: Any) -> None:
     """Create a new container."""

@@ -15,9 +15,12 @@ _KINDS = ("C", "A", "D")
 
 
 @click.command("update", short_help="Update configuration of one or more containers")
+@click.option("--blkio-weight", type=int, default=0, help="Block IO (relative weight), between 10 and 1000, or 0")
 @click.option("-c", "--cpu-shares", type=int, default=0, help="CPU shares (relative weight)")
 @click.option("--cpu-period", type=int, default=0, help="Limit CPU CFS (Completely Fair Scheduler) period")
 @click.option("--cpu-quota", type=int, default=0, help="Limit CPU CFS (Completely Fair Scheduler) quota")
+@click.option("--cpu-rt-period", type=int, default=0, help="Limit the CPU real-time period in microseconds")
+@click.option("--cpu-rt-runtime", type=int, default=0, help="Limit the CPU real-time runtime in microseconds")
 @click.option("--cpus", type=float, default=0.0, help="Number of CPUs")
 @click.option("--cpuset-cpus", default="", help="CPUs in which to allow execution (0-3, 0,1)")
 @click.option("--cpuset-mems", default="", help="MEMs in which to allow execution (0-3, 0,1)")
@@ -35,6 +38,9 @@ def update(session: Session, /, containers: tuple[str, ...], **flags: Any) -> No
     if not any(value not in (0, "", None) for value in flags.values()):
         raise Failure("you must provide one or more flags when using this command")
     body = UpdateRequest(
+        blkio_weight=flags["blkio_weight"],
+        cpu_realtime_period=flags["cpu_rt_period"],
+        cpu_realtime_runtime=flags["cpu_rt_runtime"],
         cpu_shares=flags["cpu_shares"],
         cpu_period=flags["cpu_period"],
         cpu_quota=flags["cpu_quota"],
