@@ -89,6 +89,8 @@ def check_values(host: HostConfig) -> None:
 def _check_modes(host: HostConfig) -> None:
     if host.userns_mode not in ("", "host"):
         raise BadParameter(f"invalid user namespace mode: {host.userns_mode}")
+    if host.cgroup:
+        raise BadParameter(f"invalid cgroup: {host.cgroup}: the control group of another container cannot be joined")
     if host.isolation not in ("", "default"):
         raise BadParameter(f"Invalid isolation: \"{host.isolation}\" - linux only supports 'default'")
     if host.ipc_mode not in ("", "none", "private", "shareable", "host") and not host.ipc_mode.startswith("container:"):
@@ -206,8 +208,8 @@ def warnings(host: HostConfig) -> tuple[str, ...]:
             found.append(f"Your kernel does not support {words}")
     if host.port_bindings and host.network_mode.startswith(("host", "container:")):
         found.append("Published ports are discarded when using host network mode")
-    if host.cpu_count or host.cpu_percent:
-        found.append("CPU count and CPU percent are limits of Windows containers. Discarded.")
+    if host.cpu_count or host.cpu_percent or host.io_maximum_iops or host.io_maximum_bandwidth:
+        found.append("CpuCount, CpuPercent, IOMaximumIOps and IOMaximumBandwidth are of Windows containers. Discarded.")
     if host.oom_kill_disable and not host.memory:
         found.append("OOM killer is disabled for the container, but no memory limit is set.")
     return tuple(found)

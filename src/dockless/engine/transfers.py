@@ -120,6 +120,8 @@ class Transfers:
             raise NotFound(str(error)) from error
         except AccessDenied as error:
             raise ApiError(str(error), 403) from error
+        except RegistryUnreachable as error:
+            raise Unavailable(str(error)) from error
         except ImageError as error:
             raise ApiError(str(error), 500) from error
         descriptor = found.descriptor
@@ -174,6 +176,8 @@ class Transfers:
             await asyncio.to_thread(asking.log_in, registry, credentials, self.environ)
         except AccessDenied as error:
             raise ApiError(str(error), 401) from error
+        except RegistryUnreachable as error:
+            raise Unavailable(str(error)) from error
         except ImageError as error:
             raise ApiError(str(error), 500) from error
 
