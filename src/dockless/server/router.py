@@ -48,6 +48,9 @@ class Router:
         first, _, rest = path[1:].partition("/")
         if not rest:
             return None
+        name, _, last = rest.partition("/")
+        if first not in _WITH_SLASHES and "/" in last and (route := self._named.get((method, first, last))):
+            return route, unquote(name)
         name, _, last = rest.rpartition("/")
         if name and (route := self._named.get((method, first, last))) and self._fits(first, name):
             return route, unquote(name)
