@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from peers import Side
 from stacks import PORT, TINY_IMAGE
@@ -14,6 +15,13 @@ from stacks import PORT, TINY_IMAGE
 _REST_LIMIT = 30.0
 _ATTEMPTS = 5
 _FLOOR_TIMES = 15
+
+
+class Named(Protocol):
+    """Whoever is measured."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass
@@ -24,7 +32,7 @@ class Samples:
     memory: dict[str, dict[str, tuple[int, float]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, row: str, side: Side, value: float) -> None:
+    def add(self, row: str, side: "Named", value: float) -> None:
         self.values[row][side.name].append(value)
 
 

@@ -89,6 +89,18 @@ _IMAGE_ROWS = (
 )
 COMPOSE = Table("measured", ("what", "dockless", "Docker Compose", "ratio", "budget", "met"), _COMPOSE_ROWS)
 IMAGES = Table("images", ("what", "dockless", "dockerd", "ratio"), _IMAGE_ROWS)
+_BUILD_ROWS = (
+    Row("stack-cold", "the example's image, nothing known", _seconds),
+    Row("stack-same", "… nothing changed", _seconds),
+    Row("stack-source", "… one source file changed", _seconds),
+    Row("stack-requirements", "… the requirements changed", _seconds),
+    Row("wide-cold", "twelve stages side by side, nothing known", _seconds),
+    Row("wide-same", "… nothing changed", _seconds),
+    Row("large-cold", "a context of {count} files, nothing known", _seconds),
+    Row("large-same", "… nothing changed", _seconds),
+    Row("large-one", "… one file changed", _seconds),
+)
+BUILDS = Table("builds", ("what", "dockless", "BuildKit", "ratio"), _BUILD_ROWS)
 ENGINE = Table("engines", ("what", "dockless", "dockerd", "ratio"), _ENGINE_ROWS)
 
 

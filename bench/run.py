@@ -29,6 +29,10 @@ BLOCKS = ("stack", "many", "one", "rest", "cli", "crowd", "attach", "port", "log
 
 
 def main() -> int:
+    if "--builds" in sys.argv:
+        import builds
+
+        return builds.main([argument for argument in sys.argv[1:] if argument != "--builds"])
     options = _options(sys.argv[1:])
     if os.geteuid() != 0:
         print("bench: dockerd needs root", file=sys.stderr)

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import zstandard
 
 from dockless.build.errors import BuildError
+from dockless.build.tree import Entry
 
 if TYPE_CHECKING:
     from tests.build.conftest import Bench
@@ -147,15 +148,15 @@ def test_a_file_that_changes_while_it_is_copied_is_read_again(bench: "Bench", mo
     from dockless.build import target
 
     path = bench.file("f", "first")
-    copied = target.copy_bytes
+    copied = target._copy_file
     turns = iter(["second"])
 
-    def meddle(source: str, destination: str) -> None:
-        if source == os.fspath(path) and (text := next(turns, "")):
+    def meddle(entry: Entry, *arguments: Any, **options: Any) -> None:
+        if entry.real == os.fspath(path) and (text := next(turns, "")):
             path.write_text(text)
-        copied(source, destination)
+        copied(entry, *arguments, **options)
 
-    monkeypatch.setattr(target, "copy_bytes", meddle)
+    monkeypatch.setattr(target, "_copy_file", meddle)
     image = bench.build("FROM tiny\nCOPY f /f\n")
     assert bench.tree(image).text("f") == "second"
     bench.build("FROM tiny\nCOPY f /f\n")

@@ -19,6 +19,7 @@ from dockless.build import handover
 from dockless.build.cache import BuildCache, Record
 from dockless.build.cacheimages import cache_image, take_steps
 from dockless.build.cachemounts import CacheMounts
+from dockless.build.digests import Digests
 from dockless.build.draft import Draft
 from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import BuildEvent, Built, Planned, Warned
@@ -76,6 +77,7 @@ class Builder:
         self._layers = layers
         self.cache = BuildCache(database, clock)
         self.cache_mounts = CacheMounts(places.root / "build-cache")
+        self._digests = Digests(places.root / "build-digests")
         self._runner = runner
         self._resolve = resolve_base
         self._secrets = places.runtime / "secrets"
@@ -142,6 +144,7 @@ class Builder:
             runner=self._runner,
             resolve=resolve_base or self._resolve,
             cache_mounts=self.cache_mounts,
+            digests=self._digests,
             secrets=self._secrets / secrets.token_hex(8),
             width=threading.Semaphore(options.width) if options.width else self._width,
             clock=self._clock,
@@ -164,6 +167,7 @@ class Builder:
             _warn_unused(session, plan)
             return draft, session.records
         finally:
+            self._digests.save()
             shutil.rmtree(folder)
             if tools.secrets.exists():
                 shutil.rmtree(tools.secrets)

@@ -30,7 +30,7 @@ SCHEMA = (
 )
 
 # Part of every key: a new number forgets all results, for when a step comes to mean something else.
-_FORMAT = 2
+_FORMAT = 3
 _PATIENCE = 0.5  # seconds between two looks at whether a build that waits for another one's step was cancelled
 
 

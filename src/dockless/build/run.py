@@ -63,6 +63,7 @@ class PreparedMount(msgspec.Struct, frozen=True):
     target: str
     read: Read | None = None
     selected: tuple[Selected, ...] = ()
+    content: str = ""
 
 
 def prepare(session: Session, planned: PlannedStage, draft: Draft, instruction: Run, vertex: Vertex) -> PreparedRun:
@@ -214,7 +215,9 @@ def _mounts(
         if mount.type == "bind" or (mount.type == "cache" and mount.from_):
             read = session.read(mount.from_, planned, instruction, lambda line: session.say(vertex, line))
             selected = tuple(select(read.source, mount.source or "/")) if mount.type == "bind" else ()
-            yield PreparedMount(mount, target, read, selected)
+            known = session.tools.digests.of
+            content = digest(selected, owners=False, xattrs=read.source.xattrs, content=known)
+            yield PreparedMount(mount, target, read, selected, content)
         else:
             yield PreparedMount(mount, target)
 
@@ -236,11 +239,7 @@ def _mount_key(prepared: PreparedMount) -> dict[str, object]:
     key: dict[str, object] = {"type": mount.type, "target": prepared.target, "readonly": mount.readonly}
     if mount.type == "bind" and prepared.read is not None:
         key["source"] = clean(mount.source)
-        key["content"] = (
-            list(prepared.read.diff_ids)
-            if prepared.read.diff_ids is not None
-            else digest(prepared.selected, owners=False, xattrs=prepared.read.source.xattrs)
-        )
+        key["content"] = list(prepared.read.diff_ids) if prepared.read.diff_ids is not None else prepared.content
     elif mount.type == "cache":
         key["id"] = mount.id or prepared.target
     elif mount.type == "secret":

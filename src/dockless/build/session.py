@@ -16,6 +16,7 @@ import msgspec
 
 from dockless.build.cache import BuildCache, Record
 from dockless.build.cachemounts import CacheMounts
+from dockless.build.digests import Digests
 from dockless.build.draft import Draft, lower_directories
 from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import BuildEvent, Output, Vertex
@@ -56,6 +57,7 @@ class Tools(msgspec.Struct, frozen=True):
     runner: StepRunner
     resolve: Resolve
     cache_mounts: CacheMounts
+    digests: Digests
     secrets: Path
     width: threading.Semaphore
     clock: Callable[[], float]

@@ -9,16 +9,19 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from dockless.build.digests import hash_file
 from dockless.build.owners import Owner
 from dockless.build.target import own_xattrs
 from dockless.build.tree import Entry, Tree, clean
 from dockless.dockerfile.ignore import Ignore, component_pattern, has_wildcard
 
-_BUFFER = 1 << 18
+
+def _hashed(entry: Entry) -> bytes:
+    return hash_file(entry.real)
 
 
 class SourceError(Exception):
@@ -73,51 +76,52 @@ def select(source: Source, pattern: str, exclude: Sequence[str] = (), *, parents
             raise SourceError(f'"{path}": not found')
         if not entry.is_dir and left_out and left_out.ignored(posixpath.basename(path)):
             continue
-        items = tuple(_below(source, entry, "", left_out)) if entry.is_dir else (Item("", entry),)
+        if not entry.is_dir:
+            items: tuple[Item, ...] = (Item("", entry),)
+        elif source.ignore or left_out:
+            items = tuple(_below(source, entry, "", left_out))
+        else:
+            items = tuple(_everything(source, entry))
         found.append(Selected(posixpath.basename(path), entry, items))
     return found
 
 
-def digest(selected: Sequence[Selected], *, owners: bool, xattrs: bool) -> str:
-    """SHA-256 (hex) over names, types, permissions, link targets, content, and as asked owners and attributes."""
+def digest(
+    selected: Sequence[Selected], *, owners: bool, xattrs: bool, content: Callable[[Entry], bytes] = _hashed
+) -> str:
+    """SHA-256 (hex) over names, types, permissions, link targets, content, and as asked owners and attributes.
+
+    `content` gives the SHA-256 of a regular file.
+    """
     total = hashlib.sha256()
     for chosen in selected:
         total.update(f"{chosen.name}\0{chosen.entry.is_dir}\0".encode("utf-8", "surrogateescape"))
         for item in chosen.items:
-            for part in _described(item, owners, xattrs):
-                total.update(len(part).to_bytes(4, "big"))
-                total.update(part)
+            total.update(_described(item, owners, xattrs, content))
     return total.hexdigest()
 
 
-def hash_file(path: str) -> bytes:
-    """SHA-256 of a file's content."""
-    found = hashlib.sha256()
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        while chunk := os.read(descriptor, _BUFFER):
-            found.update(chunk)
-    finally:
-        os.close(descriptor)
-    return found.digest()
-
-
-def _described(item: Item, owners: bool, xattrs: bool) -> Iterator[bytes]:
-    status = item.entry.status
+def _described(item: Item, owners: bool, xattrs: bool, content: Callable[[Entry], bytes]) -> bytes:
+    """One entry in a form that no other one has: fields of variable length have their length before them."""
+    entry = item.entry
+    status = entry.status
     kind = stat.S_IFMT(status.st_mode)
-    yield os.fsencode(item.relative)
-    yield f"{status.st_mode:o}".encode()
-    if owners:
-        yield f"{status.st_uid}:{status.st_gid}".encode()
+    name = os.fsencode(item.relative)
+    whose = f"{status.st_uid}:{status.st_gid}" if owners else ""
+    described = b"%d:%s%o %s " % (len(name), name, status.st_mode, whose.encode())
     if kind == stat.S_IFREG:
-        yield hash_file(item.entry.real)
+        described += content(entry)
     elif kind == stat.S_IFLNK:
-        yield os.fsencode(os.readlink(item.entry.real))
+        link = os.fsencode(os.readlink(entry.real))
+        described += b"%d:%s" % (len(link), link)
     elif kind in (stat.S_IFCHR, stat.S_IFBLK):
-        yield str(status.st_rdev).encode()
-    for name in own_xattrs(item.entry.real) if xattrs else ():
-        yield os.fsencode(name)
-        yield os.getxattr(item.entry.real, name, follow_symlinks=False)
+        described += b"%d " % status.st_rdev
+    if xattrs:
+        for attribute in own_xattrs(entry.real):
+            value = os.getxattr(entry.real, attribute, follow_symlinks=False)
+            key = os.fsencode(attribute)
+            described += b"%d:%s%d:%s" % (len(key), key, len(value), value)
+    return described + b"\n"
 
 
 def _matching(source: Source, path: str) -> list[str]:
@@ -145,6 +149,23 @@ def _reachable(source: Source, path: str, entry: Entry) -> bool:
     if source.visible(path):
         return True
     return entry.is_dir and any(_below(source, entry, "", Ignore()))
+
+
+def _everything(source: Source, folder: Entry) -> Iterator[Item]:
+    """All below a folder, each folder before its contents: where nothing is left out, which large contexts feel."""
+    stack = [("", iter(source.tree.children(folder)))]
+    while stack:
+        prefix, children = stack[-1]
+        for child in children:
+            relative = prefix + child.name
+            if child.is_dir:
+                yield Item(relative, child)
+                stack.append((relative + "/", iter(source.tree.children(child))))
+                break
+            if not stat.S_ISSOCK(child.status.st_mode):
+                yield Item(relative, child)
+        else:
+            stack.pop()
 
 
 def _below(source: Source, folder: Entry, relative: str, left_out: Ignore) -> Iterator[Item]:

@@ -147,7 +147,7 @@ def prepared(
                 "owner": None if keeps_owners else [owner.uid, owner.gid],
                 "archive owner": chosen_owner is not None,
                 "chmod": chmod,
-                "content": digest(selected, owners=keeps_owners, xattrs=xattrs),
+                "content": digest(selected, owners=keeps_owners, xattrs=xattrs, content=session.tools.digests.of),
                 "documents": [[name, hashlib.sha256(body).hexdigest()] for name, body in documents],
                 "fetched": [[file.name, file.sha256, file.modified] for file in fetched],
                 "unpack": unpack,

@@ -5,6 +5,7 @@ links are resolved inside the root and never lead out of it, as in a chroot.
 """
 
 import errno
+import operator
 import os
 import posixpath
 import stat
@@ -90,6 +91,8 @@ class Tree:
 
     def children(self, folder: Entry) -> list[Entry]:
         """Everything in a folder, sorted by name."""
+        if self._plain:
+            return _plain_children(folder)
         merging: dict[str, tuple[os.stat_result, list[str]]] = {}
         settled: dict[str, Entry | None] = {}
         base = folder.path.rstrip("/")
@@ -172,3 +175,16 @@ class Tree:
                 # Not set, or not ours to read: then overlayfs, mounted by us, does not see it either.
                 continue
         return False
+
+
+def _plain_children(folder: Entry) -> list[Entry]:
+    base = folder.path.rstrip("/")
+    with os.scandir(folder.real) as listing:
+        items = sorted(listing, key=operator.attrgetter("name"))
+    found = []
+    for item in items:
+        status = item.stat(follow_symlinks=False)
+        path = item.path
+        parts = (path,) if stat.S_ISDIR(status.st_mode) else ()
+        found.append(Entry(f"{base}/{item.name}", path, status, parts))
+    return found
