@@ -1,5 +1,6 @@
 """The command: exit statuses, files that are replaced in one step, and what it says to mistakes."""
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -79,6 +80,16 @@ def test_a_file_that_cannot_be_read_is_a_finding_with_its_place(
     (folder / "Dockerfile").write_text("FROM debian:trixie\nRUNN true\n")
     assert run(["doctor"]) == 1
     assert "Dockerfile:2:1: error: unknown instruction: RUNN (did you mean RUN?) [DF000]" in capsys.readouterr().out
+
+
+def test_a_project_on_standard_input_is_examined_and_not_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options in ([], ["--fix"]):
+        monkeypatch.setattr("sys.stdin", io.StringIO("version: '3'\nservices:\n  web:\n    image: nginx\n"))
+        assert run(["-f", "-", "doctor", *options]) == 0
+        assert "standard input:1:1: info: `version` is obsolete" in capsys.readouterr().out
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,19 @@ def test_a_change_that_would_break_the_file_is_not_made(tmp_path: Path) -> None:
     assert (tmp_path / "compose.yaml").read_text() == text
 
 
+def test_no_health_check_is_made_up_for_a_database_that_listens_elsewhere(tmp_path: Path) -> None:
+    text = KEPT.replace('image: "postgres:17.10"', 'command: -p 5433\n    image: "postgres:17.10"')
+    result = mended(tmp_path, {"compose.yaml": text})
+    assert "healthcheck" not in "".join(result.texts.values()).split("web:")[0]
+    assert any(finding.rule == "CF010" and "db" in finding.message for finding in result.report.findings)
+
+
+def test_a_shells_own_command_is_not_turned_into_a_program(tmp_path: Path) -> None:
+    for command in ("exit 0", "umask 022", "cd /srv", "echo $HOME"):
+        (finding,) = found(tmp_path, {"Dockerfile": f"FROM alpine:3.22\nUSER nobody\nCMD {command}\n"}, "DF043")
+        assert not finding.mendable
+
+
 def test_what_is_in_an_included_or_extended_file_is_found_there(tmp_path: Path) -> None:
     files = {
         "compose.yaml": "include: [more.yaml]\nservices:\n  web:\n    extends: {file: base.yaml, service: web}\n",

@@ -160,7 +160,10 @@ def _write(result: "Mended") -> None:
         if there != before:
             raise Failure(f"{_name(path)} changed while it was looked at: nothing was written, run it again")
     for path, text in result.texts.items():
-        _replace(os.path.realpath(path), text.encode("utf-8", "surrogateescape"))
+        try:
+            _replace(os.path.realpath(path), text.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            raise Failure(f"{_name(path)} cannot be written: {error.strerror}") from error
 
 
 def _replace(path: str, content: bytes) -> None:

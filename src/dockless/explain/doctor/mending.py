@@ -67,6 +67,8 @@ def apply(content: str, edits: Iterable[Edit]) -> str:
 
 
 def _wanted(finding: Finding, unsafe: bool) -> bool:
+    if any(edit.path == "-" for edit in finding.edits):
+        return False  # standard input has no place that could be written
     return finding.mendable == "safe" or (unsafe and finding.mendable == "unsafe")
 
 

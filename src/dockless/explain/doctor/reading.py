@@ -69,6 +69,9 @@ class Reader:
         """
         encoded = {path: text.encode("utf-8", "surrogateescape") for path, text in self._unwritten.items()}
         options = _with(options, texts=encoded, resolve_environment=False, all_resources=True)
+        if "-" in options.files:
+            self.texts["-"] = given = Text("-", "standard input", options.standard_input())
+            options = _with(options, standard_input=lambda: given.content)
         try:
             options, required = _with_required(options)
             project = load(options)
@@ -117,7 +120,7 @@ class Reader:
 
     def _problem(self, problem: Problem) -> Hit:
         text = Text(problem.file, self._name(problem.file) if problem.file else "compose", "")
-        if problem.file in self._unwritten or os.path.isfile(problem.file):
+        if problem.file in self.texts or problem.file in self._unwritten or os.path.isfile(problem.file):
             text = self.text(problem.file)
         return Hit(
             text=text,
@@ -129,8 +132,6 @@ class Reader:
 
     def _written(self, project: Project) -> Iterator[Written]:
         for path in project.compose_files:
-            if path == "-":
-                continue
             text = self.text(path)
             files = Files()
             for document in read(text.content.encode("utf-8", "surrogateescape"), path, files):

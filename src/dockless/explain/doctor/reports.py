@@ -83,7 +83,7 @@ def _object(finding: Finding) -> dict[str, Any]:
 
 
 def sarif(report: Report, version: str) -> str:
-    """One run of SARIF 2.1.0 (OASIS), with the rules that were found and each change that can be made."""
+    """One run of SARIF 2.1.0 (OASIS), with the rules that were found."""
     named = {finding.rule for finding in report.findings}
     listed = [rule for rule in rules() if rule.id in named]
     index = {rule.id: number for number, rule in enumerate(listed)}

@@ -14,6 +14,7 @@ from dockless.dockerfile.model import (
     Instruction,
     Label,
     Maintainer,
+    Shell,
     Workdir,
 )
 from dockless.dockerfile.words import split_blanks
@@ -23,7 +24,10 @@ from dockless.explain.doctor.recipe import Recipe
 from dockless.explain.doctor.table import Table
 
 rules = Table("dockerfile")
-_SHELLISH = re.compile(r"[|&;<>()$`*?\[\]#~{}!\\\"']|\b(?:exec|cd|export|source|if|while|for)\b")
+_SHELLISH = re.compile(
+    r"[|&;<>()$`*?\[\]#~{}!\\\"']|\b(?:exec|cd|export|source|if|while|for)\b"
+    r"|^(?:exit|set|ulimit|umask|wait|trap|eval|\.)\b"
+)
 _OPERATORS = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "2>&1"})
 
 
@@ -118,11 +122,12 @@ CMD ["python", "app.py"]
 def shell_form(recipe: Recipe) -> Iterator[Hit]:
     """In shell form the container's process 1 is `/bin/sh -c`, which does not pass SIGTERM on. Write the words as a
     JSON array, or begin the line with `exec`."""
+    plain = recipe.last(Shell) is None  # another shell may set something up first
     for instruction, command in _processes(recipe):
         line = command.words[0].strip() if command.words else ""
         if not command.shell or re.match(r"exec\b|\[", line) or not line:
             continue
-        simple = not _SHELLISH.search(line) and "\n" not in recipe.written(instruction).rstrip("\n")
+        simple = plain and not _SHELLISH.search(line) and "\n" not in recipe.written(instruction).rstrip("\n")
         words = json.dumps(split_blanks(line), ensure_ascii=False)
         if re.search(r"&&|;|\|\|", line) and not re.search(r"(?:&&|;)\s*exec\s", line):
             change = "let the last command begin with `exec`"

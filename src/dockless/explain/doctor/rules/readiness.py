@@ -13,6 +13,8 @@ from dockless.explain.doctor.rules.instructions import missing_programs
 from dockless.explain.doctor.table import Table
 
 rules = Table("compose")
+_MOVED = re.compile(r"(?:^|\s)(?:-p|--port|-h|-i|--bind\S*|--tls\S*)\b|port=|listen_addresses")
+"""A command that has the server listen elsewhere than the image does."""
 
 
 def has_check(part: Part) -> bool:
@@ -102,7 +104,7 @@ def _entry(part: Part, name: str) -> Spot | None:
 
 
 def _check_added(part: Part, ready: str) -> tuple[Edit, ...]:
-    if not ready or part.service.healthcheck is not None or part.spot is None:
+    if not ready or part.service.healthcheck is not None or part.spot is None or _MOVED.search(part.line):
         return ()
     pad = " " * yaml_text.step(part.spot.text)
     lines = ("healthcheck:", f"{pad}test: {ready}", f"{pad}interval: 5s", f"{pad}timeout: 5s", f"{pad}retries: 20")
