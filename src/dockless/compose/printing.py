@@ -98,9 +98,20 @@ def environment(project: Project) -> str:
     return _lines(sorted(f"{key}={value}" for key, value in project.environment.items()))
 
 
-def variables(options: LoadOptions) -> str:
-    """`config --variables`: the variables that the files refer to, as a table. Raises ComposeError."""
+def variables(options: LoadOptions, form: str = "yaml") -> str:
+    """`config --variables`: the variables that the files refer to, as a table or as JSON. Raises ComposeError."""
     found = load_variables(options)
+    if form == "json":
+        shown = {
+            name: {
+                "Name": name,
+                "DefaultValue": variable.default,
+                "PresenceValue": variable.alternate,
+                "Required": variable.required,
+            }
+            for name, variable in sorted(found.items())
+        }
+        return escape(msgspec.json.format(msgspec.json.encode(shown), indent=4).decode())
     rows = [("NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE")]
     for name in sorted(found):
         variable = found[name]

@@ -51,27 +51,29 @@ def config(session: Session, /, names: tuple[str, ...], **flags: Any) -> None:
 def _text(session: Session, names: tuple[str, ...], flags: dict[str, Any]) -> str:
     from dockless.compose import printing
 
+    aspect = next((name for name in (*_ASPECTS, "hash_", "variables") if flags[name]), "")
+    # What is asked about the whole project is told of the whole project.
+    named = () if aspect and aspect != "images" else names
     options = session.load_options(
-        names,
+        named,
         interpolate=not flags["no_interpolate"],
         normalize=not flags["no_normalize"],
         resolve_paths=not flags["no_path_resolution"],
-        resolve_environment=not flags["no_env_resolution"],
+        resolve_environment=not (flags["no_env_resolution"] or flags["hash_"]),
         consistency=not flags["no_consistency"],
     )
-    if flags["variables"]:
-        return printing.variables(options)
-    if flags["no_interpolate"]:
+    if aspect == "variables":
+        return printing.variables(options, flags["format_"])
+    if flags["no_interpolate"] and not aspect:
         return printing.uninterpolated(options, flags["format_"])
     project = session.load_with(options)
-    if names:
-        project = _selected(project, names)
-    if flags["hash_"]:
-        return printing.hashes(project, flags["hash_"].split(","))
-    for aspect in _ASPECTS:
-        if flags[aspect]:
-            show: Callable[[Project], str] = getattr(printing, aspect)
-            return show(project)
+    if named:
+        project = _selected(project, named)
+    if aspect == "hash_":
+        return printing.hashes(project, _hashed(project, flags["hash_"].split(",")))
+    if aspect:
+        show: Callable[[Project], str] = getattr(printing, aspect)
+        return show(project)
     if flags["resolve_image_digests"] or flags["lock_image_digests"]:
         from dockless.compose.run.digests import with_digests
 
@@ -79,6 +81,15 @@ def _text(session: Session, names: tuple[str, ...], flags: dict[str, Any]) -> st
     if flags["lock_image_digests"]:
         return printing.locked(project, flags["format_"])
     return printing.as_json(project) if flags["format_"] == "json" else printing.as_yaml(project)
+
+
+def _hashed(project: "Project", names: list[str]) -> list[str]:
+    """The services whose hashes are asked for. Raises `Failure` for one that is not active."""
+    for name in names:
+        if name != "*" and name not in project.services:
+            why = "disabled" if name in project.disabled_services else "not found"
+            raise Failure(f"no such service: {name}: {why}")
+    return names
 
 
 def _selected(project: "Project", names: tuple[str, ...]) -> "Project":

@@ -70,7 +70,8 @@ def load(parsed: list[Parsed], context: Context, included: tuple[str, ...] = ())
         defaults.drop_fractions(tree, context.files, context.warn)
     if context.resolve_paths:
         paths.resolve(tree, context.working_dir, context.home, context.files)
-    _resolve_listed(tree, context.environment)
+    if context.interpolate:
+        _resolve_listed(tree, context.environment)
     return tree
 
 

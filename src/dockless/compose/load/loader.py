@@ -34,7 +34,8 @@ def load_variables(options: LoadOptions) -> dict[str, Variable]:
     found: dict[str, Variable] = {}
     for file in load.parsed:
         for document in file.documents:
-            found.update(mentioned(document))
+            # The project's name has been found before the files are interpolated: it is none of theirs.
+            found.update(mentioned({**document, "name": None} if isinstance(document, dict) else document))
     return found
 
 
@@ -103,7 +104,8 @@ class _Load:
 
     def tree(self) -> dict[str, Any]:
         tree = documents.load(self.parsed, self.context)
-        tree["name"] = self.name
+        if self.options.interpolate or self.options.normalize:
+            tree["name"] = self.name
         if self.options.normalize:
             normalize.normalize(tree, self.name, self.sources.environment)
         return tree
