@@ -44,11 +44,11 @@ def _load(folder: Path, text: bytes, env: str = "") -> None:
     (folder / ".env").write_text(env)
     try:
         project = load(LoadOptions(cwd=folder, environ={"A": "1"}, profiles=("*",)))
+        printing.as_yaml(project)
+        printing.as_json(project)
     except ComposeError as error:
         assert error.problems
         return
-    printing.as_json(project)
-    printing.as_yaml(project)
     printing.hashes(project, ["*"])
 
 

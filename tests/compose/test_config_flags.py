@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import record_cases
 
+from dockless.cli.compose import quick_config
+from dockless.cli.compose.config import config
+
 _FILES = {
     "compose.yaml": """\
 name: ${PN:-myname}
@@ -40,7 +43,7 @@ secrets: {s1: {environment: SEC}, s2: {file: ./z}}
 models: {m1: {model: ai/x}}
 x-a: $XA
 """,
-    "numbers.yaml": "services: {a: {image: x, mem_limit: 1.5, ports: [80], healthcheck: {test: 'a'}}, b: {image: $I}}\n",
+    "numbers.yaml": "services: {a: {image: x, mem_limit: 1.5, ports: [80]}, b: {image: $I}}\n",
     "one.env": "E1=1\n",
     "l.txt": "l=1\n",
     ".env": "X=1\nDB=dbimg\n",
@@ -136,3 +139,17 @@ def _run(command: Sequence[str], folder: Path) -> tuple[int, str, str]:
     if "--variables" in command:
         printed = "\n".join(sorted(line.rstrip(" ,") for line in printed.splitlines()))
     return done.returncode, printed if done.returncode == 0 else "", written
+
+
+def test_the_quick_way_knows_every_flag_of_the_command() -> None:
+    options = {option: parameter.name for parameter in config.params for option in parameter.opts if option[0] == "-"}
+    known = {**quick_config.VALUES, **quick_config.SWITCHES}
+    assert {option: name for option, name in options.items() if name not in quick_config.LEFT_OUT} == known
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["up", "config --help", "config --nope", "run config", "--dry-run config", "config --format xml", "config --hash"],
+)
+def test_the_quick_way_leaves_what_it_does_not_know_to_the_command(words: str) -> None:
+    assert quick_config.attempt(["compose", *words.split()]) is None

@@ -38,7 +38,7 @@ def as_yaml(project: Project) -> str:
 
 def uninterpolated(options: LoadOptions, form: str = "yaml") -> str:
     """`config --no-interpolate`: the merged files with variables as written. Raises ComposeError."""
-    tree = _without_values(load_tree(replace(options, interpolate=False)))
+    tree = _without_values(load_tree(structs.replace(options, interpolate=False)))
     if form == "json":
         return _json(plain(tree, JSON))
     from dockless.compose.yaml_text import dump

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from dockless.compose.load.scalars import Timestamp, resolve
@@ -13,7 +14,7 @@ _OLD_BOOLEANS = frozenset(
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 _NOT_PLAIN = re.compile(r"""[ \t\r\n#,\[\]{}&*!|>'"%@`]|[-?:](?:[ \t]|$)|---|\.\.\.""")
 _NOT_PLAIN_INSIDE = re.compile(r":(?:[ \t]|$)| #| $")
-_SPECIAL = re.compile("[^\\n\\t\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
+_SPECIAL_ASCII = re.compile("[^\\n\\t\\x20-\\x7e]")
 _ESCAPES = {
     "\0": "0", "\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e",
     '"': '"', "\\": "\\", "\x85": "N", "\xa0": "_", "\u2028": "L", "\u2029": "P",
@@ -84,6 +85,17 @@ def _inline(value: Any, depth: int) -> str:
     return str(value)
 
 
+def _special(text: str) -> bool:
+    """Whether there is a character in it that has to be escaped."""
+    return bool(_SPECIAL_ASCII.search(text)) and (text.isascii() or bool(_beyond_ascii().search(text)))
+
+
+@cache
+def _beyond_ascii() -> re.Pattern[str]:
+    # Made when it is needed: so wide a set takes longer to compile than all the other patterns together.
+    return re.compile("[^\\n\\t\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
+
+
 def _scalar(text: str, *, is_key: bool) -> str:
     if "\n" in text:
         return _double(text) if is_key or not _is_literal(text) else _literal(text)
@@ -97,7 +109,7 @@ def _scalar(text: str, *, is_key: bool) -> str:
         return _double(text)
     if text == "<<" and not is_key:
         return text
-    if _SPECIAL.search(text) or "\t" in text or "\u2028" in text or "\u2029" in text:
+    if _special(text) or "\t" in text or "\u2028" in text or "\u2029" in text:
         return _double(text)
     if _NOT_PLAIN.match(text) or _NOT_PLAIN_INSIDE.search(text):
         return "'" + text.replace("'", "''") + "'"
@@ -105,7 +117,7 @@ def _scalar(text: str, *, is_key: bool) -> str:
 
 
 def _is_literal(text: str) -> bool:
-    return not (_SPECIAL.search(text) or " \n" in text or text.endswith(" "))
+    return not (_special(text) or " \n" in text or text.endswith(" "))
 
 
 def _literal(text: str) -> str:
@@ -127,7 +139,7 @@ def _double(text: str) -> str:
 def _escaped(character: str) -> str:
     if character in _ESCAPES:
         return "\\" + _ESCAPES[character]
-    if not _SPECIAL.match(character):
+    if not _special(character):
         return character
     return _code(character)
 

@@ -1,18 +1,14 @@
 """`config`: the project as it was understood."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dockless.cli.failure import Failure
 from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
     from dockless.compose.model import Project
-
-_ASPECTS = ("services", "volumes", "networks", "models", "profiles", "images", "environment")
 
 
 @click.command("config", short_help="Parse, resolve and render compose file in canonical format")
@@ -39,68 +35,24 @@ _ASPECTS = ("services", "volumes", "networks", "models", "profiles", "images", "
 @pass_session
 def config(session: Session, /, names: tuple[str, ...], **flags: Any) -> None:
     """Parse, resolve and render compose file in canonical format."""
-    text = _text(session, names, flags)
+    from dockless.cli.compose.config_text import text
+
+    printed = text(_Loading(session), names, flags)
     if flags["quiet"]:
         return
     if flags["output"]:
-        Path(flags["output"]).write_text(text, encoding="utf-8")
+        Path(flags["output"]).write_text(printed, encoding="utf-8")
         return
-    click.echo(text, nl=not text.endswith("\n") and bool(text))
+    click.echo(printed, nl=not printed.endswith("\n") and bool(printed))
 
 
-def _text(session: Session, names: tuple[str, ...], flags: dict[str, Any]) -> str:
-    from dockless.compose import printing
+class _Loading:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.load_options = session.load_options
+        self.load_with = session.load_with
 
-    aspect = next((name for name in (*_ASPECTS, "hash_", "variables") if flags[name]), "")
-    # What is asked about the whole project is told of the whole project.
-    named = () if aspect and aspect != "images" else names
-    options = session.load_options(
-        named,
-        interpolate=not flags["no_interpolate"],
-        normalize=not flags["no_normalize"],
-        resolve_paths=not flags["no_path_resolution"],
-        resolve_environment=not (flags["no_env_resolution"] or flags["hash_"]),
-        consistency=not flags["no_consistency"],
-    )
-    if aspect == "variables":
-        return printing.variables(options, flags["format_"])
-    if flags["no_interpolate"] and not aspect:
-        return printing.uninterpolated(options, flags["format_"])
-    project = session.load_with(options)
-    if named:
-        project = _selected(project, named)
-    if aspect == "hash_":
-        return printing.hashes(project, _hashed(project, flags["hash_"].split(",")))
-    if aspect:
-        show: Callable[[Project], str] = getattr(printing, aspect)
-        return show(project)
-    if flags["resolve_image_digests"] or flags["lock_image_digests"]:
+    def with_digests(self, project: "Project") -> "Project":
         from dockless.compose.run.digests import with_digests
 
-        project = with_digests(session.client, project)
-    if flags["lock_image_digests"]:
-        return printing.locked(project, flags["format_"])
-    return printing.as_json(project) if flags["format_"] == "json" else printing.as_yaml(project)
-
-
-def _hashed(project: "Project", names: list[str]) -> list[str]:
-    """The services whose hashes are asked for. Raises `Failure` for one that is not active."""
-    for name in names:
-        if name != "*" and name not in project.services:
-            why = "disabled" if name in project.disabled_services else "not found"
-            raise Failure(f"no such service: {name}: {why}")
-    return names
-
-
-def _selected(project: "Project", names: tuple[str, ...]) -> "Project":
-    """The services named and what they need. Raises `Failure`."""
-    from msgspec.structs import replace
-
-    from dockless.compose.run.order import with_dependencies
-
-    for name in names:
-        if name not in project.services:
-            raise Failure(f"no such service: {name}")
-    chosen = with_dependencies(project, names)
-    services = {name: service for name, service in project.services.items() if name in chosen}
-    return replace(project, services=services)
+        return with_digests(self._session.client, project)

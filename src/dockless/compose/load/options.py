@@ -24,7 +24,7 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    cwd: Path = field(default_factory=Path.cwd)
+    cwd: Path = field(default_factory=lambda: Path.cwd())
     project_directory: str = ""
     project_name: str = ""
     profiles: tuple[str, ...] = ()

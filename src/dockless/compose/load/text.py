@@ -1,7 +1,6 @@
 """How scalars read as text, and in which order keys are printed, as Docker Compose has it."""
 
 import re
-import struct
 from collections.abc import Iterable
 from functools import cmp_to_key
 from typing import Any
@@ -45,6 +44,10 @@ def _fixed(digits: str, exponent: int) -> str:
 
 def single(value: float) -> float:
     """The number as 32 bits hold it, with the fewest digits that name it."""
+    if value.is_integer() and abs(value) < 1 << 24:
+        return value
+    import struct  # few projects have such a number
+
     try:
         packed = struct.pack("f", value)
     except OverflowError:
