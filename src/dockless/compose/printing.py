@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 from msgspec import structs
-from msgspec.structs import replace
 
 from dockless.compose.load.loader import load_tree, load_variables
 from dockless.compose.load.options import LoadOptions
