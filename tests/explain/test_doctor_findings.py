@@ -237,6 +237,24 @@ def test_no_health_check_is_made_up_for_a_database_that_listens_elsewhere(tmp_pa
     assert any(finding.rule == "CF010" and "db" in finding.message for finding in result.report.findings)
 
 
+@pytest.mark.parametrize(
+    ("after", "mendable"),
+    [
+        ("", "safe"),
+        ("RUN useradd app\n", "safe"),
+        ("RUN make assets\n", "unsafe"),
+        ("COPY --from=a /x /web/x\n", "unsafe"),
+    ],
+)
+def test_a_mount_is_moved_only_over_what_is_the_folders_own(after: str, mendable: str, tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": "services:\n  web:\n    build: .\n    volumes: ['.:/web/x']\n",
+        "Dockerfile": f"FROM python:3.13 AS a\nFROM python:3.13\nWORKDIR /web\nCOPY . .\n{after}USER nobody\n",
+    }
+    (finding,) = found(tmp_path, files, "ST001")
+    assert finding.mendable == mendable
+
+
 def test_a_shells_own_command_is_not_turned_into_a_program(tmp_path: Path) -> None:
     for command in ("exit 0", "umask 022", "cd /srv", "echo $HOME"):
         (finding,) = found(tmp_path, {"Dockerfile": f"FROM alpine:3.22\nUSER nobody\nCMD {command}\n"}, "DF043")

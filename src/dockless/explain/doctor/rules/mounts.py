@@ -4,8 +4,8 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from dockless.compose.load.tree import Seq
-from dockless.dockerfile.model import Run
+from dockless.compose.load.tree import Map, Seq
+from dockless.dockerfile.model import Copy, Run
 from dockless.explain.doctor import yaml_text
 from dockless.explain.doctor.composed import Composed, Spot
 from dockless.explain.doctor.findings import Edit, Hit
@@ -76,7 +76,7 @@ def edits_lost(composed: Composed) -> Iterator[Hit]:
             if runs_there or part.folder not in whole or part.folder in mounts:
                 continue
             spot = mount_at(part, target)
-            safe = not hidden_by(recipe, part.folder, set(mounts))
+            safe = not hidden_by(recipe, part.folder, set(mounts)) and not _made_there(recipe, part.folder)
             yield part.hit(
                 f"the folder is mounted at {target}, but the process runs from {part.folder}, the image's own copy",
                 f"mount it at {part.folder}",
@@ -86,10 +86,36 @@ def edits_lost(composed: Composed) -> Iterator[Hit]:
             )
 
 
+_HARMLESS = frozenset(
+    {"pip", "pip3", "apt-get", "apt", "apk", "useradd", "adduser", "groupadd", "addgroup", "usermod"}
+    | {"chown", "chmod", "mkdir", "rm", "set", "echo", "true", "ln"}
+)
+"""Commands that make nothing in the program's folder that it would miss."""
+
+
+def _made_there(recipe: Recipe, folder: str) -> bool:
+    """Whether something in that folder may come from the build rather than from the context: a mount would hide it."""
+    filled = False
+    for instruction, where in recipe.walk():
+        if isinstance(instruction, Copy) and instruction.from_:
+            target = posixpath.normpath(posixpath.join(where, instruction.destination))
+            if target == folder or target.startswith(folder + "/"):
+                return True
+        if any(instruction is copy and source == "." for copy, source, _ in recipe.copies):
+            filled = True
+        elif filled and isinstance(instruction, Run):
+            commands = next(found for _, run, found in recipe.runs if run is instruction)
+            if any(command.name not in _HARMLESS for command in commands):
+                return True
+    return False
+
+
 def _retargeted(spot: Spot | None, old: str, new: str) -> Edit | None:
     """The mount's target changed where it stands."""
     if spot is None or isinstance(spot.value, Seq):
         return None
+    if isinstance(spot.value, Map) and "target" in spot.value.marks:
+        return yaml_text.rewritten(spot.text, spot.value.marks["target"][1], new)
     if isinstance(spot.value, dict):
         return None
     span = yaml_text.scalar(spot.text, spot.mark)
