@@ -8,7 +8,7 @@ import msgspec
 
 from dockless.compose.model import Service
 from dockless.explain.story.built import follow
-from dockless.explain.story.chapters import ports_of
+from dockless.explain.story.chapters.order import ports_of
 from dockless.explain.story.stack import Stack
 
 Kind = Literal["port", "service", "volume", "folder", "secret"]

@@ -16,7 +16,7 @@ from dockless.compose.load import dotenv
 from dockless.compose.model import Build, Project, Service, ServiceNetwork
 from dockless.explain.export.flags import Flag, container_flags, mount_flag
 from dockless.explain.export.words import Raw, Words, written
-from dockless.explain.story.chapters import ordered, ports_of
+from dockless.explain.story.chapters.order import ordered, ports_of
 from dockless.explain.story.origins import masked
 from dockless.explain.story.stack import Stack
 
