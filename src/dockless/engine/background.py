@@ -1,11 +1,40 @@
-"""Between the event loop and threads that do blocking work: values one way, in order, and the work's end."""
+"""Between the event loop and threads that do blocking work: values one way, in order, and the work's end.
+
+asyncio's own pool has few threads and is for work that ends by itself. What waits for others (a build for its steps, an
+upload for its client) has a thread of its own: a pool full of those could not do the work that they wait for.
+"""
 
 import asyncio
+import contextvars
+import functools
 import queue
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def in_own_thread(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Runs `work` in a new thread; the future is the loop's, and cancelling it does not stop the work."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(set_outcome: Callable[[], None]) -> None:
+        if not future.done():
+            set_outcome()
+
+    def run() -> None:
+        try:
+            result = context.run(work)
+        except BaseException as error:  # noqa: BLE001 - whoever awaits the future gets it
+            loop.call_soon_threadsafe(settle, functools.partial(future.set_exception, error))
+        else:
+            loop.call_soon_threadsafe(settle, functools.partial(future.set_result, result))
+
+    threading.Thread(target=run, name=getattr(work, "__qualname__", "work")).start()
+    return future
 
 
 class Feed(Generic[T]):
@@ -26,7 +55,7 @@ class Feed(Generic[T]):
 
     async def run(self, work: Callable[[], None]) -> AsyncIterator[T]:
         """Runs `work` in a thread and gives what it puts; then raises what it raised."""
-        task = asyncio.ensure_future(asyncio.to_thread(work))
+        task = in_own_thread(work)
         self._task = task
         task.add_done_callback(lambda _: self._out.put_nowait(None))
         while (value := await self._out.get()) is not None:

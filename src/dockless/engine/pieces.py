@@ -8,6 +8,8 @@ import concurrent.futures
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
+from dockless.engine.background import in_own_thread
+
 T = TypeVar("T")
 
 
@@ -67,7 +69,7 @@ async def consumed(content: AsyncIterator[bytes], work: Callable[[Iterator[bytes
             yield piece
         raise ConnectionError("the request was given up")
 
-    task = asyncio.ensure_future(asyncio.to_thread(work, chunks()))
+    task = in_own_thread(lambda: work(chunks()))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
