@@ -161,7 +161,7 @@ def test_a_package_newer_than_the_layers_below_replaces_theirs(workshop: Worksho
             lower=lower,
             archive=archives.of("bookworm"),
             packages=["tzdata", "netbase"],
-            python=None,
+            software=None,
         )
     made = (layers.path(layer.diff_id) / "var/lib/dpkg/status").read_text()
     assert "Version: 2000a-1" not in made

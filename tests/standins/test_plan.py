@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dockless.standins import configuration, recipe
 from dockless.standins import plan as planning
-from dockless.standins import recipe
 from dockless.standins.elf import Needs
 from dockless.standins.errors import StandInError
 from dockless.standins.interpreter import Interpreter
@@ -29,7 +29,7 @@ class BuiltLongAgo(Built):
 def planned(name: str, interpreters: Sequence[Interpreter] = ()) -> Plan:
     wanted = recipe.find(name)
     assert wanted is not None
-    return planning.plan(wanted, lambda: interpreters)
+    return planning.plan(wanted, lambda kind: interpreters)
 
 
 def built(*version: int, kind: type[Built] = Built) -> Interpreter:
@@ -66,25 +66,83 @@ def test_without_one_debians_nearest_newer_python_serves() -> None:
 
 def test_the_variables_of_a_plan() -> None:
     variables = planned("python:3.10-slim", [built(3, 10, 13)]).variables
-    assert variables == {"release": "bookworm", "slim": "-slim", "version": "3.10.13", "major": "3", "minor": "3.10"}
+    assert variables == {
+        "release": "bookworm",
+        "slim": "-slim",
+        "alpine": "",
+        "asked": "3.10",
+        "version": "3.10.13",
+        "major": "3",
+        "minor": "3.10",
+    }
 
 
 def test_slim_has_no_build_tools_and_does_not_speak_of_them() -> None:
     full, slim = (planned(name, [built(3, 10, 13)]) for name in ("python:3.10", "python:3.10-slim"))
-    assert [part.name for part in full.parts] == ["build tools", "CPython"]
-    assert [part.name for part in slim.parts] == ["CPython"]
+    bases = [configuration.base(configuration.read(plan.wanted.recipe.folder), plan.variables) for plan in (full, slim)]
+    assert bases == ["buildpack-deps:bookworm", "debian:bookworm-slim"]
     assert any("build tools" in line for line in differences(full, "3.10.13"))
     assert not any("build tools" in line for line in differences(slim, "3.10.13"))
 
 
-def test_a_major_version_of_postgres_is_never_another_one() -> None:
+def test_another_major_version_of_postgres_is_said_with_what_it_means() -> None:
     plan = planned("postgres:15.1-bullseye")
     assert (plan.release, plan.version) == ("bookworm", "15")
     assert differences(plan, "15.20")[:2] == ["PostgreSQL 15.20 instead of 15.1", "Debian bookworm instead of bullseye"]
+    assert not any("data folders" in line for line in differences(plan, "15.20"))
     assert planned("postgres").release == "trixie"
     assert planned("postgres:bookworm").version == "15"
-    with pytest.raises(StandInError, match=r"would need PostgreSQL 16, and there is 13 \(Debian bullseye\), 15"):
-        planned("postgres:16")
+    plan = planned("postgres:16-alpine")
+    assert plan.version == "17"
+    assert differences(plan, "17.5")[:2] == [
+        "PostgreSQL 17.5 instead of 16",
+        "Debian trixie underneath instead of Alpine",
+    ]
+    assert any("data folders" in line for line in differences(plan, "17.5"))
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("redis:7-alpine", "7.0"),
+        ("redis:6.2", "7.0"),
+        ("redis", "8.0"),
+        ("rabbitmq:3-management", "3.10"),
+        ("mariadb:10", "10.11"),
+        ("mariadb:10.6.4-focal", "10.11"),
+        ("mariadb:11.4", "11.8"),
+        ("nginx:1.27-alpine", "1.26"),
+        ("php:8.1-fpm", "8.2"),
+        ("php:8", "8.4"),
+        ("php:7.4-apache", "7.4"),
+        ("node:16", "18"),
+        ("node:22-alpine", "20"),
+        ("python:3", "3.13"),
+    ],
+)
+def test_the_nearest_version_is_taken_a_newer_one_before_an_older(name: str, version: str) -> None:
+    assert planned(name).version == version
+
+
+def test_a_node_of_this_machine_serves_its_major_version_only() -> None:
+    node = Built(Path("/opt"), (20, 20, 2), "/opt")
+    plan = planned("node:20.11-slim", [node])
+    assert (plan.version, plan.release) == ("20.20.2", "bookworm")
+    assert differences(plan, plan.version)[0] == "Node.js 20.20.2 instead of 20.11"
+    assert planned("node:18", [node]).interpreter is None
+
+
+def test_mysql_is_mariadb_and_says_so() -> None:
+    plan = planned("mysql:5.7")
+    assert plan.release == "bookworm"
+    assert differences(plan, "10.11.19")[0] == "MariaDB 10.11.19 instead of MySQL 5.7"
+    assert differences(planned("mysql"), "11.8.2")[0] == "MariaDB 11.8.2 instead of MySQL"
+
+
+@pytest.mark.parametrize("name", ["alpine:3.20", "ubuntu"])
+def test_what_no_package_of_debians_can_make_is_refused_with_what_to_do(name: str) -> None:
+    with pytest.raises(StandInError, match=r"(?s)no stand-in can be made for .*FROM debian:bookworm.*dockless load"):
+        planned(name)
 
 
 def test_debian_is_the_release_asked_for_or_nothing() -> None:

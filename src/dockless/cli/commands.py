@@ -88,6 +88,7 @@ IMAGE: dict[str, Entry] = {
     "push": Entry("docker.registries:push", "Upload an image to a registry"),
     "save": Entry("docker.archives:save", "Save one or more images to a tar archive"),
     "rm": Entry("docker.images:rmi", "Remove one or more images"),
+    "stand-ins": Entry("docker.stand_ins:stand_ins", "List the images that can be made without a registry"),
     "tag": Entry("docker.images:tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
 }
 

@@ -21,7 +21,7 @@ from dockless.wire.progress import Progress
 if TYPE_CHECKING:
     from dockless.client.building import Lent
     from dockless.wire.auth import AuthConfig
-    from dockless.wire.images import BuildPruneResponse, DistributionInspect
+    from dockless.wire.images import BuildPruneResponse, DistributionInspect, StandIn
     from dockless.wire.queries import BuildQuery
 
 Filters = Mapping[str, Collection[str]]
@@ -49,6 +49,12 @@ class Images:
         """`limit` 0: as many as the engine likes."""
         query: Query = {"term": term, "limit": limit or "", "filters": encode_filters(filters or {})}
         return self._transport.ask(tuple[SearchResult, ...], "GET", "/images/search", query)
+
+    def stand_ins(self) -> "Sequence[StandIn]":
+        """What our own engine could make where no registry can be reached; other engines answer with an error."""
+        from dockless.wire.images import StandIn
+
+        return self._transport.ask(tuple[StandIn, ...], "GET", "/images/stand-ins")
 
     def remove(self, name: str, *, force: bool = False, noprune: bool = False) -> Sequence[ImageDeleteItem]:
         query = {"force": force, "noprune": noprune}

@@ -19,7 +19,7 @@ from dockless.build.options import BuildOptions
 from dockless.build.steps import Cancellation
 from dockless.dockerfile.errors import DockerfileError
 from dockless.engine import lending
-from dockless.engine.background import Feed
+from dockless.engine.background import Feed, in_own_thread
 from dockless.engine.lending import Lent
 from dockless.engine.obtaining import CannotObtain, Obtaining
 from dockless.images.compression import decompress
@@ -191,7 +191,7 @@ class Building:
 async def _receive(context: AsyncIterator[bytes], folder: Path) -> None:
     """Unpacks the archive as it comes; the client is held back while the disk does not keep up."""
     incoming: Feed[bytes] = Feed(limit=16)
-    unpacking = asyncio.create_task(asyncio.to_thread(lambda: extract(decompress(incoming.blocking()), folder)))
+    unpacking = in_own_thread(lambda: extract(decompress(incoming.blocking()), folder))
     try:
         async for chunk in context:
             if unpacking.done():

@@ -36,6 +36,7 @@ from dockless.wire.images import (
     ImageSummary,
     RootFS,
     SearchResult,
+    StandIn,
 )
 from dockless.wire.progress import Progress, ProgressDetail
 from dockless.wire.queries import BuildQuery
@@ -134,6 +135,18 @@ class Images:
         """As Docker shows an image's layers: the topmost, and those below it."""
         folders = [str(folder) for folder in self._store.chain(image)]
         return {"UpperDir": folders[0], "LowerDir": ":".join(folders[1:])} if folders else {}
+
+    async def stand_ins(self) -> Sequence[StandIn]:
+        return [
+            StandIn(
+                image=one.image,
+                software=one.software,
+                versions=one.versions,
+                differs=one.differs,
+                refused=one.refused,
+            )
+            for one in await asyncio.to_thread(self._obtaining.stand_ins)
+        ]
 
     async def history(self, name: str) -> Sequence[HistoryItem]:
         image = self.find(name)

@@ -4,7 +4,7 @@ Blocking; called in threads. A stand-in never replaces an image that could be pu
 it answers, has the last word.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from dockless.images.transport import RegistryUnreachable
 from dockless.standins.errors import StandInError
 
 if TYPE_CHECKING:
+    from dockless.standins.listing import Listed
     from dockless.standins.standins import StandIns
 
 MIRROR = "DOCKLESS_REGISTRY_MIRROR"
@@ -77,6 +78,10 @@ class Obtaining:
                 say(f"{event.id}: {event.status}" if event.id else event.status)
 
         return self.obtain(Wish(wanted, platform or "", None, stand_ins), progress)
+
+    def stand_ins(self) -> "Sequence[Listed]":
+        """What could be made where no registry can be reached."""
+        return self._stand_ins().list()
 
     def _stand_in(self, wish: Wish, error: RegistryUnreachable, progress: Callable[[PullEvent], None]) -> Image:
         name = wish.reference.familiar

@@ -118,6 +118,11 @@ async def distribution(engine: Engine, request: Request) -> Answer:
     return answer(await later(engine.images, "distribution")(request.captured, auth=auth))
 
 
+async def stand_ins(engine: Engine, request: Request) -> Answer:
+    """Ours alone: what could be made where no registry can be reached."""
+    return answer(await later(engine.images, "stand_ins")())
+
+
 async def build(engine: Engine, request: Request) -> Answer:
     query = build_query(request.query, request.header(b"x-registry-config"), request.header(building.HEADER))
     return await progress(await engine.images.build(request.body.chunks(), query), request)
@@ -180,6 +185,7 @@ ROUTES = [
     ("POST", "/images/create", Route(create, ends_with_client=True)),
     ("POST", "/images/{name}/push", Route(push, ends_with_client=True)),
     ("GET", "/images/{name}/get", Route(save_one, ends_with_client=True)),
+    ("GET", "/images/stand-ins", Route(stand_ins)),
     ("GET", "/images/get", Route(save, ends_with_client=True)),
     ("POST", "/images/load", Route(load, ends_with_client=True)),
     ("POST", "/images/prune", Route(prune)),

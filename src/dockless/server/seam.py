@@ -36,6 +36,7 @@ from dockless.wire.images import (
     ImagePruneResponse,
     ImageSummary,
     SearchResult,
+    StandIn,
 )
 from dockless.wire.info import Info
 from dockless.wire.networks import (
@@ -189,6 +190,7 @@ class LaterImages(Protocol):
         self, content: AsyncIterator[bytes], *, repo: str, tag: str, message: str, changes: Sequence[str]
     ) -> ProgressMessages: ...
     async def build_prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse: ...
+    async def stand_ins(self) -> Sequence[StandIn]: ...
     async def distribution(self, name: str, *, auth: AuthConfig | None) -> DistributionInspect: ...
 
 

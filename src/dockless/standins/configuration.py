@@ -1,7 +1,8 @@
 """A recipe's Dockerfile → the image's configuration.
 
 Only instructions that configure are allowed, since what changes files stands in the recipe's parts. Words may
-use the plan's variables; ARG declares them for the reader and for Dockerfile tools, and does nothing here.
+use the plan's variables; ARG declares them for the reader and for Dockerfile tools, and does nothing here. The last
+stage is the image; where its FROM names a stage, that one's instructions come first.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import msgspec
 
 from dockless.dockerfile import Dockerfile, parse
 from dockless.dockerfile import model as instructions
-from dockless.dockerfile.model import CommandLine, Instruction
+from dockless.dockerfile.model import CommandLine, Instruction, Stage
 from dockless.dockerfile.words import expand
 from dockless.images.config import ContainerConfig, Healthcheck
 
@@ -23,16 +24,29 @@ def read(folder: Path) -> Dockerfile:
 
 def base(dockerfile: Dockerfile, variables: Mapping[str, str]) -> str | None:
     """The image that the recipe's FROM names, None for scratch."""
-    named = expand(dockerfile.stages[-1].from_.base, variables)
+    named = expand(_stages(dockerfile, variables)[0].from_.base, variables)
     return None if named == "scratch" else named
 
 
 def configure(dockerfile: Dockerfile, variables: Mapping[str, str], config: ContainerConfig) -> ContainerConfig:
     """`config` (the base image's) with the recipe's instructions applied."""
-    for instruction in dockerfile.stages[-1].instructions:
-        known = {**variables, **dict(pair.split("=", 1) for pair in config.env)}
-        config = msgspec.structs.replace(config, **_change(instruction, known, config))
+    for stage in _stages(dockerfile, variables):
+        for instruction in stage.instructions:
+            known = {**variables, **dict(pair.split("=", 1) for pair in config.env)}
+            config = msgspec.structs.replace(config, **_change(instruction, known, config))
     return config
+
+
+def _stages(dockerfile: Dockerfile, variables: Mapping[str, str]) -> list[Stage]:
+    """The stages that make up the last one, lowest first."""
+    stages = [dockerfile.stages[-1]]
+    while True:
+        named = expand(stages[0].from_.base, variables)
+        earlier = dockerfile.stages[: stages[0].index]
+        below = next((stage for stage in earlier if stage.name == named), None)
+        if below is None:
+            return stages
+        stages.insert(0, below)
 
 
 def _change(instruction: Instruction, variables: Mapping[str, str], config: ContainerConfig) -> dict[str, object]:

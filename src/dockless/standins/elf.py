@@ -39,6 +39,12 @@ def is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
+def machine(path: Path) -> bytes:
+    """The kind of machine the file is for (e_machine), to be compared."""
+    with path.open("rb") as file:
+        return file.read(20)[18:]
+
+
 def needs(data: bytes) -> Needs:
     """Raises `ValueError` or `struct.error` where `data` is not a whole ELF file. A static file needs nothing."""
     layout = _layout(data)

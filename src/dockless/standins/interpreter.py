@@ -56,6 +56,10 @@ class Interpreter:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
+    def copy(self, root: Path) -> None:
+        """Copies it to `usr/local` of the image's root, as if it had been built and installed there."""
+        _copy(self, root / "usr/local")
+
 
 def find(environ: Mapping[str, str], homes: tuple[Path, ...], running: Path | None = None) -> tuple[Interpreter, ...]:
     """All that are there, the newest first. `running` is the prefix of the interpreter that runs us."""
@@ -68,9 +72,7 @@ def find(environ: Mapping[str, str], homes: tuple[Path, ...], running: Path | No
     return tuple(sorted(found.values(), key=lambda one: one.version, reverse=True))
 
 
-def copy(interpreter: Interpreter, root: Path) -> None:
-    """Copies it to `usr/local` of the image's root, as if it had been built and installed there."""
-    target = root / "usr/local"
+def _copy(interpreter: Interpreter, target: Path) -> None:
     minor = interpreter.minor
     for folder in ("bin", "lib/pkgconfig", "include"):
         (target / folder).mkdir(parents=True, exist_ok=True)

@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from dockless.build.steps import Step, StepFailed, StepRunner
 from dockless.images.layers import Layer, LayerStore
-from dockless.standins import debian, interpreter, sources, unpack
+from dockless.standins import debian, sources, unpack
 from dockless.standins.apt import Download
 from dockless.standins.archives import Archive, Host
 from dockless.standins.errors import StandInError
-from dockless.standins.interpreter import Interpreter
+from dockless.standins.host import HostSoftware
 from dockless.standins.recipe import Part
 
 Progress = Callable[[str], None]
@@ -80,7 +80,7 @@ class Layering:
         lower: Sequence[Path],
         archive: Archive,
         packages: Sequence[str],
-        python: Interpreter | None,
+        software: HostSoftware | None,
     ) -> Layer:
         """One part of a recipe as a layer on `lower` (topmost first)."""
         folder = self.layers.scratch.folder("stand-in")
@@ -90,11 +90,11 @@ class Layering:
                 lay(files, upper, lower)
             for target, (package, ending) in part.extract.items():
                 self._extract(archive, package, ending, target, upper, lower, folder)
-            if python is not None:
-                self.say(f"{name}: copying CPython {python.text} from {python.prefix}")
+            if software is not None:
+                self.say(f"{name}: copying {software.text} from {software.prefix}")
                 for below in ("bin", "lib/pkgconfig", "include"):
                     make_folders(upper, f"usr/local/{below}", lower)
-                interpreter.copy(python, upper)
+                software.copy(upper)
             script, variables = part.before, dict(variables)
             if packages:
                 said, configuring = self._unpack_packages(name, packages, archive, upper, lower, folder)

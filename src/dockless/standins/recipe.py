@@ -31,9 +31,9 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One layer. Its folder of files is laid down, `before` is run, the packages come, `after` is run.
 
     Scripts find the plan's variables in their environment; the names of packages have them in braces. `when` holds
-    values that variables must have. `base`: the layer is a Debian root itself, and `documentation` what was kept apart
-    of it. `interpreter`: the host's CPython is copied in. `extract` takes files out of packages that are not installed:
-    target (a folder, if it ends in a slash) → (package, end of the file's path). `shell` runs the scripts.
+    patterns that variables must match whole. `base`: the layer is a Debian root itself, and `documentation` what was
+    kept apart of it. `interpreter`: the host's is copied in. `extract` takes files out of packages that are not
+    installed: target (a folder, if it ends in a slash) → (package, end of the file's path). `shell` runs the scripts.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sentence on what differs, said `when` variables have these values."""
+    """A sentence on what differs, said `when` variables match these patterns whole."""
 
     text: str
     when: Mapping[str, str] = {}
@@ -59,25 +59,36 @@ class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way to get the image's software: from a Debian release (`releases`: its version there) or from the host.
 
-    `match`: whether a version asked for must be the `same`, may be the nearest `newer` one, or `any`; `release`: the
-    Debian release is what is asked for. `package` is the one whose version is the version of the image's software.
+    `match`: whether a version asked for must be the `same`, may be the nearest `newer` one of the same major version,
+    or `any` (the nearest newer one, else the newest); `release`: the Debian release is what is asked for. Of the host's
+    the first `precision` numbers must be the same, and `preferred` is the release for it if none is asked for.
+    `package` is the one whose version is the version of the image's software, and `title` its name if it is another's.
     """
 
     parts: tuple[Part, ...]
     releases: Mapping[str, str] = {}
-    host: Literal["", "cpython"] = ""
+    host: Literal["", "cpython", "node"] = ""
+    precision: int = 2
+    preferred: str = ""
     match: Literal["same", "newer", "any", "release"] = "same"
     package: str = ""
+    title: str = ""
     differs: tuple[Difference, ...] = ()
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stand-in for the official image `image`, of which `title` is the software."""
+    """A stand-in for the official image `image`, of which `title` is the software.
+
+    `refused` instead of sources: why none is made, and what to do instead. `internal`: no image of that name exists,
+    it is what others are based on.
+    """
 
     image: str
     title: str
     tags: tuple[str, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[Source, ...] = ()
+    refused: str = ""
+    internal: bool = False
     elsewhere: tuple[str, ...] = ()
     known: Mapping[str, Release] = {}
 
@@ -86,12 +97,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return FOLDER / self.image
 
     @property
-    def digest(self) -> str:
-        return folder_digest(self.folder)
+    def patterns(self) -> tuple[re.Pattern[str], ...]:
+        """`tags` with their placeholders filled in."""
+        return tuple(map(_pattern, self.tags))
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a reference asks for: the recipe, the tag, and what the tag says (empty where it says nothing)."""
+    """What a reference asks for: the recipe, the tag, and what the tag says (empty where it says nothing).
+
+    `said` has every other group of the recipe's patterns.
+    """
 
     recipe: Recipe
     name: str
@@ -99,10 +114,17 @@ class Wanted(msgspec.Struct, frozen=True):
     version: str = ""
     release: str = ""
     slim: str = ""
+    said: Mapping[str, str] = {}
 
 
 def find(text: str) -> Wanted | None:
     """The recipe for an image's name, if it is one of Docker's official images and a recipe knows its tag."""
+    wanted = find_base(text)
+    return None if wanted is None or wanted.recipe.internal else wanted
+
+
+def find_base(text: str) -> Wanted | None:
+    """The recipe for what another recipe is based on: an official image, or one that exists only for that."""
     reference = Reference.parse(text)
     namespace, _, image = reference.repository.rpartition("/")
     if reference.registry != "docker.io" or namespace != "library" or reference.digest or not reference.tag:
@@ -110,13 +132,13 @@ def find(text: str) -> Wanted | None:
     recipe = recipes().get(image)
     if recipe is None:
         return None
-    for pattern in recipe.tags:
-        pattern = pattern.replace("<release>", _names(aliases=False)).replace("<debian>", _names(aliases=True))
-        if matched := re.fullmatch(pattern, reference.tag):
-            said = matched.groupdict()
-            release = _codename(said.get("release") or "")
-            slim = "-slim" if said.get("slim") else ""
-            return Wanted(recipe, reference.familiar, reference.tag, said.get("version") or "", release, slim)
+    said = {name: "" for pattern in recipe.patterns for name in pattern.groupindex}
+    for pattern in recipe.patterns:
+        if matched := pattern.fullmatch(reference.tag):
+            said |= {name: text for name, text in matched.groupdict().items() if text}
+            version, release, slim = (said.pop(name, "") for name in ("version", "release", "slim"))
+            slim = "-slim" if slim else ""
+            return Wanted(recipe, reference.familiar, reference.tag, version, _codename(release), slim, said)
     return None
 
 
@@ -150,10 +172,19 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _names(*, aliases: bool) -> str:
-    """A group that matches the names of releases, also of those that are not made here any more or not yet."""
-    names = release_names() if aliases else [*releases(), *recipes()["debian"].elsewhere]
-    return f"(?P<release>{'|'.join(map(re.escape, names))})"
+@functools.cache
+def edition() -> str:
+    """A digest over all recipes, since they are based on one another."""
+    return folder_digest(FOLDER)
+
+
+@functools.cache
+def _pattern(tag: str) -> re.Pattern[str]:
+    """A tag's pattern with its placeholders filled in. Releases that are not made here (any more or yet) match, too."""
+    codenames = [*releases(), *recipes()["debian"].elsewhere]
+    tag = tag.replace("<release>", f"(?P<release>{'|'.join(map(re.escape, codenames))})")
+    tag = tag.replace("<debian>", f"(?P<release>{'|'.join(map(re.escape, release_names()))})")
+    return re.compile(tag.replace("<alpine>", r"(?P<alpine>alpine)(\d+\.\d+)?"))
 
 
 def _codename(name: str) -> str:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,12 +25,13 @@ from dockless.images.reference import Reference
 from dockless.images.scratch import Scratch
 from dockless.images.store import Image, ImageStore
 from dockless.places import Places
-from dockless.standins import configuration, interpreter, libraries, recipe
+from dockless.standins import configuration, host, libraries, recipe
 from dockless.standins import plan as planning
 from dockless.standins.archives import Archive, Archives
 from dockless.standins.errors import StandInError
-from dockless.standins.interpreter import Interpreter
+from dockless.standins.host import HostSoftware
 from dockless.standins.layering import Layering, Progress
+from dockless.standins.listing import Listed, listed
 from dockless.standins.plan import Plan
 from dockless.standins.recipe import Part, Recipe
 from dockless.state import Database
@@ -54,11 +55,11 @@ class Making:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A plan that has become layers (bottom first, with their names), and the software's version that was found."""
+    """A plan that has become layers (bottom first, with their names) and a configuration, and the software's version
+    that was found."""
 
     plan: Plan
     version: str
-    package_version: str
     config: ContainerConfig
     diff_ids: tuple[str, ...]
     names: tuple[str, ...]
@@ -100,7 +101,7 @@ class StandIns:
         wanted = recipe.find(ref)
         if wanted is None:
             raise StandInError(f"no stand-in can be made for {ref}: there is no recipe for it")
-        chosen = planning.plan(wanted, self._interpreters)
+        chosen = planning.plan(wanted, self._of_host)
         key = _image_key(chosen)
         with self._alone(key):
             image = None if fresh else self._made_image(key)
@@ -123,8 +124,12 @@ class StandIns:
         wanted = recipe.find(ref)
         if wanted is None:
             return []
-        chosen = planning.plan(wanted, self._interpreters)
+        chosen = planning.plan(wanted, self._of_host)
         return planning.differences(chosen, chosen.version)
+
+    def list(self) -> Sequence[Listed]:
+        """All stand-ins that there are recipes for, without asking a mirror."""
+        return listed(recipe.recipes(), self._of_host)
 
     def keep(self) -> set[str]:
         """Layers that no image refers to and that collecting garbage should spare: the documentation that belongs to
@@ -134,9 +139,7 @@ class StandIns:
 
     def _make_image(self, chosen: Plan, making: Making) -> Image:
         made = self._make_layers(chosen, making)
-        variables = {**made.plan.variables, "version": made.version, "package_version": made.package_version}
-        file = configuration.read(chosen.wanted.recipe.folder)
-        config = configuration.configure(file, variables, made.config)
+        config = made.config
         labels = {LABEL: "true", LABEL_DIFFERS: "; ".join(planning.differences(made.plan, made.version))}
         created = datetime.fromtimestamp(self._clock(), UTC).isoformat()
         return self._images.create(
@@ -163,27 +166,25 @@ class StandIns:
             found = self._carried(chosen, archive)
         file = configuration.read(chosen.wanted.recipe.folder)
         base = configuration.base(file, chosen.variables)
-        below = self._make_below(base, making) if base else Made(chosen, "", "", ContainerConfig(), (), ())
+        below = self._make_below(base, making) if base else Made(chosen, "", ContainerConfig(), (), ())
         package = chosen.source.package.format_map(chosen.variables)
         package_version = archive.versions([package]).get(package, "") if package else ""
         version = _upstream(package_version) or chosen.version
         if chosen.source.match != "release":
-            making.say(f"{chosen.wanted.name}: {chosen.wanted.recipe.title} {version} on Debian {chosen.release}")
+            title = chosen.source.title or chosen.wanted.recipe.title
+            making.say(f"{chosen.wanted.name}: {title} {version} on Debian {chosen.release}")
         diff_ids, names = below.diff_ids, below.names
         for part in chosen.parts:
             diff_ids = (*diff_ids, self._make_part(chosen, part, diff_ids, archive, found, making))
             names = (*names, f"{chosen.wanted.recipe.image}: {part.name}")
-        return Made(chosen, version, package_version, below.config, diff_ids, names)
+        variables = {**chosen.variables, "version": version, "package_version": package_version}
+        return Made(chosen, version, configuration.configure(file, variables, below.config), diff_ids, names)
 
     def _make_below(self, base: str, making: Making) -> Made:
-        wanted = recipe.find(base)
+        wanted = recipe.find_base(base)
         if wanted is None:
             raise StandInError(f"no stand-in can be made: the recipe is based on {base}, for which there is none")
-        chosen = planning.plan(wanted, self._interpreters)
-        made = self._make_layers(chosen, making)
-        file = configuration.read(wanted.recipe.folder)
-        config = configuration.configure(file, made.plan.variables, made.config)
-        return replace(made, config=config)
+        return self._make_layers(planning.plan(wanted, self._of_host), making)
 
     def _make_part(
         self,
@@ -195,8 +196,8 @@ class StandIns:
         making: Making,
     ) -> str:
         """The layer's diff id. Of two who need the same layer one makes it, and the other waits."""
-        python = chosen.interpreter if part.interpreter else None
-        wanted = [name.format_map(chosen.variables) for name in part.packages] + list(found if python else ())
+        software = chosen.interpreter if part.interpreter else None
+        wanted = [name.format_map(chosen.variables) for name in part.packages] + list(found if software else ())
         key = _documentation_key(below[0]) if part.documentation else _layer_key(chosen, part, below, wanted, archive)
         layering = Layering(self._layers, self._runner, self._archives.host, making.say)
         with self._alone(key):
@@ -216,7 +217,7 @@ class StandIns:
                     lower=[self._layers.path(diff_id) for diff_id in reversed(below)],
                     archive=archive,
                     packages=wanted,
-                    python=python,
+                    software=software,
                 ).diff_id
             self._remember("standin_layers", "diff_id", key, diff_id)
             return diff_id
@@ -230,9 +231,9 @@ class StandIns:
         found = [next((name for name in names if name in there), None) for names in candidates if names]
         return None if None in found else tuple(sorted({name for name in found if name}))
 
-    def _interpreters(self) -> Sequence[Interpreter]:
+    def _of_host(self, kind: str) -> Sequence[HostSoftware]:
         homes = tuple(Path(self._environ[name]) for name in ("HOME",) if self._environ.get(name))
-        return interpreter.find(self._environ, homes, Path(sys.base_prefix))
+        return host.FINDERS[kind](self._environ, homes, Path(sys.base_prefix))
 
     def _made_image(self, key: str) -> Image | None:
         row = self._database.connection.execute("SELECT image_id FROM standin_images WHERE key = ?", (key,)).fetchone()
@@ -264,7 +265,7 @@ def _image_key(chosen: Plan) -> str:
     python = chosen.interpreter.digest() if chosen.interpreter else ""
     wanted = chosen.wanted
     variables = sorted(chosen.variables.items())
-    return _digest("image", wanted.recipe.digest, wanted.tag, chosen.release, repr(variables), python)
+    return _digest("image", wanted.recipe.image, recipe.edition(), wanted.tag, chosen.release, repr(variables), python)
 
 
 def _layer_key(chosen: Plan, part: Part, below: tuple[str, ...], packages: Sequence[str], archive: Archive) -> str:

@@ -94,6 +94,16 @@ class BuildPruneResponse(Message, frozen=True, kw_only=True):
     space_reclaimed: int = always(0)
 
 
+class StandIn(Message, frozen=True, kw_only=True):
+    """An official image that the engine could make itself (an extension of ours). `refused`: why not."""
+
+    image: str
+    software: str = always("")
+    versions: tuple[str, ...] = always(())
+    differs: tuple[str, ...] = always(())
+    refused: str = always("")
+
+
 class Descriptor(Message, rename="camel", frozen=True, kw_only=True):
     """The registry's own description of a manifest."""
 
