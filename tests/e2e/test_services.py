@@ -1,6 +1,7 @@
 """The stand-ins for services and languages, in one stack, each used as its own clients use it."""
 
 import json
+import os
 import shutil
 import socket
 import time
@@ -8,6 +9,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -115,6 +117,9 @@ require('http').createServer((request, answer) => {
 """,
     "initdb/10-tables.sql": "CREATE TABLE items (name varchar(20)); INSERT INTO items VALUES ('first');",
     "initdb/20-more.sh": "mysql_note 'sourced'; docker_process_sql <<<\"INSERT INTO items VALUES ('second')\"\n",
+    "initdb/30-with-password.sh": """
+mysql -uroot -p"$MYSQL_ROOT_PASSWORD" "$MYSQL_DATABASE" -e "INSERT INTO items VALUES ('third')"
+""",
 }
 
 
@@ -125,8 +130,10 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockless]:
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    dockless = Dockless(base / "root", folder)
-    dockless.root.mkdir()
+    # `DOCKLESS_TEST_SERVICES` names a state folder with images made before, for whoever runs this again and again.
+    root = Path(os.environ.get("DOCKLESS_TEST_SERVICES") or base / "root")
+    dockless = Dockless(root, folder)
+    root.mkdir(exist_ok=True)
     try:
         dockless.ok("up", "-d", timeout=900)
         yield dockless
@@ -207,7 +214,7 @@ def test_mysql_has_its_database_its_user_and_what_the_scripts_made(services: Doc
                 cursor.execute("SELECT name FROM items ORDER BY name")
                 return [name for (name,) in cursor.fetchall()]
 
-    assert patiently(rows) == ["first", "second"]
+    assert patiently(rows) == ["first", "second", "third"]
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
         pymysql.connect(host=host, port=port, user="root", password="")
     ping = 'mysqladmin ping -h 127.0.0.1 -uroot -p"$(cat /run/secrets/password)"'

@@ -7,6 +7,7 @@ meanwhile are ended properly, and what was half done is finished or undone.
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -113,11 +114,19 @@ class Engine:
         self._steps = Steps(places, self._helpers, networks)
 
         @cache
-        def stand_ins() -> "StandIns":
+        def made() -> "StandIns":
             # A tenth of the engine's own start, and most engines never make one.
             from dockless.standins.standins import StandIns
 
             return StandIns(places, self._store, self._store.layers, self._database, self._steps, environ)
+
+        alone = threading.Lock()
+
+        def stand_ins() -> "StandIns":
+            # Asked for by many threads at once, when many images are wanted; there must be only one, which knows what
+            # is being made.
+            with alone:
+                return made()
 
         obtaining = Obtaining(self._store, stand_ins, environ)
 

@@ -8,7 +8,7 @@
 set -Eeuo pipefail
 
 scripts=/docker-entrypoint-initdb.d
-socket=/run/mysqld/init.sock
+known_password=''
 
 say() {
     printf '%s [entrypoint] %s\n' "$(date --rfc-3339=seconds)" "$*"
@@ -20,6 +20,7 @@ die() {
 }
 
 # VARIABLE: its value under MARIADB_ or MYSQL_, or the content of the file that …_FILE names, as a variable without prefix.
+# It is exported under both, for the second run of this script (which may not be let to read the file) and for scripts.
 from_environment() {
     local prefix name file value=''
     for prefix in MARIADB MYSQL; do
@@ -34,6 +35,7 @@ from_environment() {
         unset "$file"
     done
     printf -v "$1" %s "$value"
+    [[ -z $value ]] || export "MARIADB_$1=$value" "MYSQL_$1=$value"
 }
 
 # Whether the server's arguments only ask it to print something.
@@ -51,7 +53,7 @@ only_prints() {
 setting() {
     local name=$1
     shift
-    "$@" --verbose --help 2>/dev/null | awk -v name="$name" '$1 == name { sub(/^[^ \t]+[ \t]+/, ""); print; exit }'
+    "$@" --verbose --help 2>/dev/null | awk -v name="$name" 'index($0, name " ") == 1 { sub(/^[^ \t]+[ \t]+/, ""); print; exit }'
 }
 
 # TEXT: as a literal of SQL.
@@ -66,7 +68,7 @@ named() {
 }
 
 run_sql() {
-    mariadb --protocol=socket --socket="$socket" -uroot --binary-mode --comments "$@"
+    MYSQL_PWD=$known_password mariadb --protocol=socket --socket="$socket" -uroot --binary-mode --comments "$@"
 }
 
 start_temporary_server() {
@@ -132,7 +134,7 @@ make_users() {
     } | run_sql
 }
 
-# The last thing: until then root needs no password here. The health check's user comes along.
+# From here on root needs the password; scripts rely on that. The health check's user comes along.
 set_root_password() {
     local check
     check=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -143,6 +145,7 @@ set_root_password() {
             printf 'CREATE USER healthcheck@%s IDENTIFIED BY %s;\n' "$(quoted "$host")" "$(quoted "$check")"
         done
     } | run_sql
+    known_password=$ROOT_PASSWORD
     (umask 077 && printf '[client]\nuser=healthcheck\npassword=%s\nprotocol=tcp\nhost=127.0.0.1\n' "$check" >"$data/.my-healthcheck.cnf")
 }
 
@@ -196,8 +199,13 @@ initialise() {
         mariadb-tzinfo-to-sql /usr/share/zoneinfo 2>/dev/null | run_sql --database=mysql
     fi
     make_users
-    run_scripts
-    set_root_password
+    if [[ -n $ROOT_PASSWORD_HASH ]]; then
+        run_scripts # nobody knows the password that belongs to a hash
+        set_root_password
+    else
+        set_root_password
+        run_scripts
+    fi
     stop_temporary_server
     rmdir "$marker"
     printf '\n'
@@ -227,6 +235,7 @@ serve() {
     ROOT_HOST=${ROOT_HOST:-%}
     data=$(setting datadir "$@")
     data=${data%/}
+    socket=$(setting socket "$@")
     marker=$data/.initialising
     arguments=("${@:2}")
     if ((EUID == 0)); then

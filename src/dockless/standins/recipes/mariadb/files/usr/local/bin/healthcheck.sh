@@ -2,7 +2,7 @@
 # Whether the server is well: every test that the arguments name (--connect, --innodb_initialized, …) must hold.
 set -eu
 
-data=$(mariadbd --verbose --help 2>/dev/null | awk '$1 == "datadir" { print $2; exit }')
+data=$(mariadbd --verbose --help 2>/dev/null | awk '/^datadir / { print $2; exit }')
 file=${data%/}/.my-healthcheck.cnf
 
 query() {
