@@ -140,3 +140,10 @@ for n in range({lines}):
     assert len(list(tmp_path.glob("log.*"))) > 3
     expected = "".join(f"{n} {'x' * 200}\n" for n in range(lines))
     assert collected(tmp_path / "log", ReadOptions(raw=True)).decode() == expected
+
+
+def test_the_driver_local_bounds_its_files_unless_told_otherwise() -> None:
+    assert parse_options({}, "local") == Rotation(20_000_000, 5)
+    assert parse_options({"max-size": "1m"}, "local") == Rotation(1_000_000, 5)
+    with pytest.raises(BadOption, match="unknown log opt 'tag' for local log driver"):
+        parse_options({"tag": "x"}, "local")

@@ -7,6 +7,8 @@ import time
 import pytest
 from served import Served
 
+from dockless.server.body import LARGEST_MESSAGE
+
 
 def ask(served: Served, request: bytes, *, eof: bool = False) -> bytes:
     """Everything the server answers to `request` until it closes, or pauses for a while."""
@@ -175,6 +177,16 @@ def test_a_request_may_come_byte_by_byte(served: Served) -> None:
 
 def test_a_client_that_ends_its_side_still_gets_its_answer(served: Served) -> None:
     assert parts(ask(served, get("/version"), eof=True))[0] == 200
+
+
+def test_a_message_that_is_too_large_is_refused_and_not_held(served: Served) -> None:
+    length = LARGEST_MESSAGE + (1 << 20)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(served.socket))
+        connection.sendall(get("/containers/create", "POST", bytes(length)))
+        status, _, body = parts(connection.recv(65536))
+    assert (status, b"too large" in body) == (400, True)
 
 
 def test_a_client_may_wait_for_100_continue(served: Served) -> None:

@@ -19,7 +19,7 @@ from dockless.wire.endpoints import EndpointSettings
 from dockless.wire.errors import BadParameter, NotFound
 
 _RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
-_LOG_DRIVERS = ("", "json-file", "none")
+_LOG_DRIVERS = ("", "json-file", "local", "none")
 _SECURITY = ("seccomp", "apparmor", "label", "no-new-privileges", "systempaths")
 _APPARMOR = ("unconfined", "docker-default", "")
 _DEVICE_RULE = re.compile(r"[acb] (?:\d+|\*):(?:\d+|\*) [rwm]{1,3}")
@@ -43,7 +43,7 @@ def check(host: HostConfig) -> None:
         raise BadParameter(f"logger: no log driver named '{host.log_config.type}' is registered")
     if host.log_config.type != "none":
         try:
-            parse_options(host.log_config.config or {})
+            parse_options(host.log_config.config or {}, host.log_config.type or "json-file")
         except BadOption as error:
             raise BadParameter(str(error)) from error
     if host.runtime not in ("", "dockless", "runc"):

@@ -245,7 +245,7 @@ class Lifecycle:
             started.outputs,
             live.outputs.publish,
             stored=stored,
-            rotation=log_files.parse_options(record.host.log_config.config or {}) if stored else None,
+            rotation=_rotation(record) if stored else None,
         )
         live.outputs.throttle = lambda owner, hold: journal.pause(owner) if hold else journal.resume(owner)
         live.journal = journal
@@ -422,6 +422,11 @@ class Lifecycle:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _rotation(record: ContainerRecord) -> log_files.Rotation | None:
+    config = record.host.log_config
+    return log_files.parse_options(config.config or {}, config.type or "json-file")
 
 
 def event_attributes(record: ContainerRecord) -> dict[str, str]:

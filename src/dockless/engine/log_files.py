@@ -16,6 +16,8 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _OPTIONS = frozenset(
     ("max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size")
 )
+_LOCAL_OPTIONS = frozenset(("max-size", "max-file", "compress"))
+_LOCAL_DEFAULTS = {"max-size": "20m", "max-file": "5"}  # Docker's
 _MOST_FILES = 1000
 
 
@@ -31,11 +33,17 @@ class Rotation:
     max_files: int = 1
 
 
-def parse_options(options: Mapping[str, str]) -> Rotation | None:
-    """None: one file that grows for ever. Raises BadOption in Docker's words."""
+def parse_options(options: Mapping[str, str], driver: str = "json-file") -> Rotation | None:
+    """None: one file that grows for ever. Raises BadOption in Docker's words.
+
+    The drivers `json-file` and `local` write the same files here; `local` bounds them where nothing is asked for.
+    """
+    known = _LOCAL_OPTIONS if driver == "local" else _OPTIONS
     for name in options:
-        if name not in _OPTIONS:
-            raise BadOption(f"unknown log opt '{name}' for json-file log driver")
+        if name not in known:
+            raise BadOption(f"unknown log opt '{name}' for {driver} log driver")
+    if driver == "local":
+        options = {**_LOCAL_DEFAULTS, **options}
     size, files = options.get("max-size", ""), options.get("max-file", "")
     if files and not (files.isdecimal() and 1 <= int(files) <= _MOST_FILES):
         raise BadOption(f"max-file cannot be less than 1 or more than {_MOST_FILES}: {files!r}")

@@ -4,7 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
+from dockless.wire.errors import BadParameter
+
 _READ_AHEAD = 1 << 20
+LARGEST_MESSAGE = 16 << 20  # bytes of a body that is one message, and held in memory as a whole
 
 
 class RequestBody:
@@ -23,8 +26,14 @@ class RequestBody:
         self.complete = False
 
     async def read(self) -> bytes:
-        """All of it. Raises `ConnectionError` where the client breaks off."""
-        parts = [chunk async for chunk in self.chunks()]
+        """All of it. Raises `ConnectionError` where the client breaks off, `BadParameter` where it sends too much."""
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > LARGEST_MESSAGE:
+                raise BadParameter(f"http: request body too large: a message has at most {LARGEST_MESSAGE >> 20} MiB")
+            parts.append(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ class Plugins(Message, frozen=True, kw_only=True):
     volume: tuple[str, ...] | None = always(("local",))
     network: tuple[str, ...] | None = always(("bridge", "host", "null"))
     authorization: tuple[str, ...] | None = always(None)
-    log: tuple[str, ...] | None = always(("json-file", "none"))
+    log: tuple[str, ...] | None = always(("json-file", "local", "none"))
 
 
 class Commit(Message, rename=names(id="ID"), frozen=True, kw_only=True):
