@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from dockless.cli import terminal
 from dockless.cli.failure import Failure
@@ -93,6 +93,13 @@ def _fitter(resize: Callable[[int, int], None]) -> Callable[[], None]:
 def execute(client: Client, container: str, request: ExecCreateRequest, *, detach: bool, detach_keys: bytes) -> int:
     """Runs a command in a running container; its exit status."""
     execs = client.execs
+    if request.tty:
+        # The size from the start: a program may ask for it before a resize comes.
+        request = structs.replace(
+            request,
+            console_size=terminal.size(sys.stdout.fileno()),
+            detach_keys=terminal.written_detach_keys(detach_keys),
+        )
     exec_id = execs.create(container, request)
     if detach:
         execs.start_detached(exec_id, tty=request.tty)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from dockless.cli.failure import Failure
 from dockless.cli.interactive import Wiring, carry, forwarding, require_terminal
 from dockless.cli.output import echo
+from dockless.cli.terminal import written_detach_keys
 from dockless.client.api import Client
 from dockless.wire.errors import ApiError
 from dockless.wire.queries import AttachOptions
@@ -39,7 +40,13 @@ def start_and_carry(client: Client, container: str, running: Running) -> int:
         echo(container)
         return 0
     require_terminal(tty=running.tty, stdin=running.stdin)
-    options = AttachOptions(stream=True, stdin=running.stdin, stdout=running.stdout, stderr=running.stderr)
+    options = AttachOptions(
+        stream=True,
+        stdin=running.stdin,
+        stdout=running.stdout,
+        stderr=running.stderr,
+        detach_keys=written_detach_keys(running.detach_keys) if running.tty else "",
+    )
     stream = containers.attach(container, options, tty=running.tty)
     waiting = containers.waiting(container, condition="removed" if running.remove else "next-exit")
     try:

@@ -78,6 +78,11 @@ def on_resize(act: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGWINCH, before)
 
 
+def written_detach_keys(keys: bytes) -> str:
+    """As `parse_detach_keys` reads them: for the engine, which looks for the keys, too."""
+    return ",".join(f"ctrl-{chr(key + 64).lower()}" if key < 32 else chr(key) for key in keys)
+
+
 def parse_detach_keys(text: str) -> bytes:
     """`ctrl-p,ctrl-q` or `ctrl-x,a`, as bytes.
 

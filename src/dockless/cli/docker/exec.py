@@ -6,6 +6,7 @@ from dockless.cli.environment import read_env_file, variables
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.interactive import Wiring, carry, execute, forwarding, keys_of, require_terminal
 from dockless.cli.session import Session, pass_session
+from dockless.cli.terminal import written_detach_keys
 from dockless.client.api import Client
 from dockless.wire.execs import ExecCreateRequest
 from dockless.wire.queries import AttachOptions
@@ -88,7 +89,8 @@ def attach_to(client: Client, container: str, *, stdin: bool, sig_proxy: bool, d
     tty = found.config.tty
     with_input = stdin and found.config.open_stdin
     waiting = containers.waiting(found.id)
-    options = AttachOptions(stream=True, stdin=with_input, stdout=True, stderr=True)
+    keys = written_detach_keys(detach_keys) if tty else ""
+    options = AttachOptions(stream=True, stdin=with_input, stdout=True, stderr=True, detach_keys=keys)
     stream = containers.attach(found.id, options, tty=tty)
     wiring = Wiring(
         stdin=with_input,

@@ -66,11 +66,17 @@ def create(session: Session, /, **flags: Any) -> None:
 
 def _create(session: Session, flags: dict[str, Any], streams: frozenset[str]) -> str:
     """The id of a container made as the flags say; pulls the image when it is missing. Raises `Failure`."""
+    from msgspec import structs
+
     from dockless.cli.docker.request import request_of
     from dockless.cli.start_container import write_cid_file
+    from dockless.cli.terminal import size as terminal_size
     from dockless.wire.errors import ApiError, NotFound
 
     body, further = request_of(flags, session.environ, streams)
+    if flags["tty"] and (size := terminal_size(1)):
+        # From the start: a program may ask for it before a resize comes.
+        body = structs.replace(body, host_config=structs.replace(body.host_config, console_size=size))
     containers = session.client.containers
     name = flags["name"] or None
     try:
