@@ -53,7 +53,7 @@ def test_dry_run_may_stand_after_the_verb_and_does_nothing(folder: Folder) -> No
 
 def test_build_flags_that_no_engine_here_can_follow_are_refused_by_name(folder: Folder) -> None:
     folder.write("services: {a: {build: .}}")
-    for flag in ("--check", "--print", "--builder=x", "--sbom=true", "--provenance=max", "--ssh=default"):
+    for flag in ("--check", "--print", "--builder=x", "--sbom=true", "--provenance=max"):
         done = folder.run("compose", "build", flag)
         assert (done.returncode, f"{flag.partition('=')[0]} is not supported" in done.stderr) == (1, True), flag
 

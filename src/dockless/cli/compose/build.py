@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dockless.cli.compose.options import services_argument, stand_ins_option
+from dockless.cli.docker.units import bytes_of
 from dockless.cli.failure import Failure
 from dockless.cli.session import Session, pass_session, warn
 
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 @click.option("--pull", is_flag=True, help="Always attempt to pull a newer version of the image")
 @click.option("--push", is_flag=True, help="Push service images")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress the build output")
-@click.option("-m", "--memory", default="", help="Set memory limit for the build container (not supported)")
+@click.option("-m", "--memory", default="", help="Set memory limit for the build container")
 @click.option("--builder", default="", help="Set builder to use (not supported)")
 @click.option("--check", is_flag=True, help="Check build configuration (not supported)")
 @click.option("--print", "print_", is_flag=True, help="Print equivalent bake file (not supported)")
 @click.option("--provenance", default="", help="Add a provenance attestation (not supported)")
 @click.option("--sbom", default="", help="Add a SBOM attestation (not supported)")
-@click.option("--ssh", default="", help="Set SSH authentications used when building service images (not supported)")
+@click.option("--ssh", default="", help="Set SSH authentications used when building service images (use 'default')")
 @stand_ins_option
 @click.option("--with-dependencies", is_flag=True, help="Also build dependencies (transitively)")
 @services_argument
@@ -34,8 +35,7 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
 
     At the top level `dockless build -t NAME PATH` builds an image without a project, as `docker build` does.
     """
-    from dockless.compose.run.images import ImageOptions, build_service
-    from dockless.compose.run.observe import together
+    from dockless.compose.run.images import ImageOptions, build_services
     from dockless.compose.run.order import with_dependencies
 
     _refuse_unsupported(flags)
@@ -58,6 +58,8 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
         no_cache=flags["no_cache"],
         pull_bases=flags["pull"],
         build_args=arguments,
+        build_memory=bytes_of(flags["memory"], "memory"),
+        build_ssh=dict([flags["ssh"].partition("=")[::2]]) if flags["ssh"] else {},
         prefix_output=len(wanted) > 1,
     )
     if session.dry_run:
@@ -65,16 +67,14 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
             warn(f"would build service {service.name}")
         return
     with session.progress(quiet=flags["quiet"]) as progress:
-        together(
-            *[lambda each=each: build_service(session.client, project, each, options, progress) for each in wanted]
-        )
+        build_services(session.client, project, wanted, options, progress)
     if flags["push"]:
         _push(session, project, wanted, ignore_failures=False, quiet=flags["quiet"])
 
 
 def _refuse_unsupported(flags: dict[str, Any]) -> None:
     """What only BuildKit's own protocol can do. Raises `Failure`."""
-    for name in ("builder", "check", "print_", "provenance", "sbom", "ssh", "memory"):
+    for name in ("builder", "check", "print_", "provenance", "sbom"):
         off = "default" if name == "builder" else "false"
         if flags[name] and flags[name] != off:
             raise Failure(f"--{name.rstrip('_')} is not supported: images are built by the engine's own builder")

@@ -41,6 +41,8 @@ class ImageOptions(Struct, frozen=True):
     no_cache: bool = False
     pull_bases: bool = False
     build_args: Mapping[str, str | None] = field(default_factory=dict)
+    build_memory: int = 0
+    build_ssh: Mapping[str, str] = field(default_factory=dict)
 
 
 def image_name(project: Project, service: Service) -> str:
@@ -167,7 +169,7 @@ def ensure_images(
             options = replace(options, prefix_output=True)
         together(
             *[lambda each=each: pull_service(client, project, each, options, reporter) for each in work.pull],
-            *[lambda each=each: build_service(client, project, each, options, reporter) for each in work.build],
+            lambda: build_services(client, project, work.build, options, reporter),
         )
         changed = [image_name(project, service) for service in (*work.pull, *work.build)]
         found |= inspect_images(client, changed)
@@ -219,12 +221,43 @@ def pull_service(client: Client, project: Project, service: Service, options: Im
     reporter.report(subject, "Pulled", done=True)
 
 
+def build_services(
+    client: Client, project: Project, services: Iterable[Service], options: ImageOptions, reporter: Reporter
+) -> None:
+    """Builds side by side, but before a service those whose images are its named contexts. Raises `ImageError`."""
+    from dockless.compose.run.lending import needed_services
+
+    waiting = {service.name: service for service in services}
+    unseen = list(waiting.values())
+    while unseen:
+        service = unseen.pop()
+        for needed in needed_services(project, service.build) if service.build else ():
+            if needed.name not in waiting:
+                waiting[needed.name] = needed
+                unseen.append(needed)
+    while waiting:
+        ready = [each for each in waiting.values() if not _waits(project, each, waiting)]
+        if not ready:
+            raise ImageError(f"the builds of {', '.join(sorted(waiting))} need one another as additional contexts")
+        together(*[lambda each=each: build_service(client, project, each, options, reporter) for each in ready])
+        for each in ready:
+            del waiting[each.name]
+
+
+def _waits(project: Project, service: Service, waiting: Mapping[str, Service]) -> bool:
+    from dockless.compose.run.lending import needed_services
+
+    needed = needed_services(project, service.build) if service.build else ()
+    return any(each.name in waiting for each in needed)
+
+
 def build_service(client: Client, project: Project, service: Service, options: ImageOptions, reporter: Reporter) -> str:
     """Builds a service's image and returns its id. Raises `ImageError` with the failed step's output."""
     # The Dockerfile language is a large import, and most commands build nothing.
     from pathlib import Path
 
     from dockless.compose.run.context import ContextError, open_context
+    from dockless.compose.run.lending import LendingError, lent, refusals
 
     build = service.build
     assert build is not None
@@ -236,11 +269,13 @@ def build_service(client: Client, project: Project, service: Service, options: I
     try:
         context = open_context(Path(build.context), build.dockerfile, build.dockerfile_inline or None)
         query = _build_query(project, service, build, reference, context.dockerfile, options)
-        for warning in _unsupported(build):
+        for key in refusals(build, options.build_ssh, ours=client.is_ours):
+            warning = f"`{key}` is not supported by the engine's builder and has no effect"
             reporter.line(f"service {service.name}: build: {warning}")
-        for message in client.images.build(context.stream(), query):
+        given = lent(project, build, context, options.build_ssh) if client.is_ours else None
+        for message in client.images.build(context.stream(), query, given):
             progress.feed(message)
-    except (ContextError, ApiError) as error:
+    except (ContextError, LendingError, ApiError) as error:
         reason = error.message if isinstance(error, ApiError) else str(error)
         progress.failed(reason)
         reporter.report(subject, "Error", done=True, failed=True)
@@ -252,6 +287,8 @@ def build_service(client: Client, project: Project, service: Service, options: I
 def _build_query(
     project: Project, service: Service, build: Build, reference: str, dockerfile: str, options: ImageOptions
 ) -> BuildQuery:
+    from dockless.compose.run.lending import cache_sources, ulimits
+
     arguments = {**build.args, **options.build_args}
     environment = project.environment
     return BuildQuery(
@@ -270,27 +307,9 @@ def _build_query(
         extra_hosts=tuple(f"{host}:{address}" for host, found in build.extra_hosts.items() for address in found),
         no_cache=options.no_cache or build.no_cache,
         pull=options.pull_bases or build.pull,
-        cache_from=build.cache_from,
+        cache_from=cache_sources(build),
         shm_size=int(build.shm_size),
+        memory=options.build_memory,
+        ulimits=ulimits(build),
         stand_ins=options.stand_ins,
     )
-
-
-def _unsupported(build: Build) -> list[str]:
-    """Keys that the classic builder of the API has no parameter for."""
-    found = {
-        "additional_contexts": build.additional_contexts,
-        "secrets": build.secrets,
-        "ssh": build.ssh,
-        "cache_to": build.cache_to,
-        "entitlements": build.entitlements,
-        "isolation": build.isolation,
-        "privileged": build.privileged,
-        "ulimits": build.ulimits,
-        "provenance": build.provenance not in ("", "false"),
-        "sbom": build.sbom not in ("", "false"),
-        "platforms` but the first of `platforms": build.platforms[1:],
-    }
-    return [
-        f"`{key}` is not supported by the engine's builder and has no effect" for key, value in found.items() if value
-    ]

@@ -1,0 +1,118 @@
+"""What a service's build is lent beside its context: secrets, ssh agents, named contexts, and the folder itself.
+
+Our own engine takes them; what another one cannot be given is named by `refusals`.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from dockless.client.building import Lent
+from dockless.compose.model import Build, FileObject, Project, Service
+from dockless.compose.run import names
+from dockless.compose.run.context import BuildContext
+from dockless.wire.building import IMAGE_SCHEME
+from dockless.wire.queries import Ulimit
+
+_SERVICE = "service:"
+
+
+class LendingError(Exception):
+    """Something that the build needs is not there; the message says which key wants it."""
+
+
+def lent(project: Project, build: Build, context: BuildContext, ssh: Mapping[str, str]) -> Lent:
+    """`ssh`: further agents, as `--ssh` names them. Raises `LendingError`."""
+    beside = context.beside.encode() if context.beside is not None else None
+    return Lent(
+        folder=context.root,
+        dockerfile=context.outside,
+        ignore=beside,
+        secrets={each.target or each.source: _content(project, each.source) for each in build.secrets},
+        ssh={name: _agent(name, path, project.environment) for name, path in {**build.ssh, **ssh}.items()},
+        contexts={name: _context(project, name, said) for name, said in build.additional_contexts.items()},
+    )
+
+
+def needed_services(project: Project, build: Build) -> list[Service]:
+    """The services whose images a build takes as named contexts: they are built before it, named or not."""
+    said = build.additional_contexts.values()
+    return [_service(project, each.removeprefix(_SERVICE)) for each in said if each.startswith(_SERVICE)]
+
+
+def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool) -> list[str]:
+    """The keys that have no effect on this engine."""
+    found: dict[str, object] = {
+        "cache_to": build.cache_to,
+        "entitlements": build.entitlements,
+        "isolation": build.isolation,
+        "privileged": build.privileged,
+        "provenance": build.provenance not in ("", "false"),
+        "sbom": build.sbom not in ("", "false"),
+        "platforms` but the first of `platforms": build.platforms[1:],
+        "cache_from` of other types than `registry": len(cache_sources(build)) < len(build.cache_from),
+    }
+    if not ours:
+        found |= {"additional_contexts": build.additional_contexts, "secrets": build.secrets, "ssh": build.ssh or ssh}
+    return [key for key, value in found.items() if value]
+
+
+def cache_sources(build: Build) -> tuple[str, ...]:
+    """Images that hold known steps: `NAME` or `type=registry,ref=NAME`."""
+    found = []
+    for text in build.cache_from:
+        fields = dict(part.partition("=")[::2] for part in text.split(","))
+        if "type" not in fields:
+            found.append(text)
+        elif fields["type"] == "registry" and fields.get("ref"):
+            found.append(fields["ref"])
+    return tuple(found)
+
+
+def ulimits(build: Build) -> tuple[Ulimit, ...]:
+    return tuple(
+        Ulimit(name=name, soft=limit.single or limit.soft, hard=limit.single or limit.hard)
+        for name, limit in build.ulimits.items()
+    )
+
+
+def _content(project: Project, source: str) -> bytes:
+    secret = project.secrets.get(source, FileObject())
+    if secret.environment:
+        value = secret.value if secret.value is not None else project.environment.get(secret.environment)
+        if value is None:
+            raise LendingError(f'build secret "{source}": the environment variable {secret.environment} is not set')
+        return value.encode("utf-8", "surrogateescape")
+    if secret.external or not secret.file:
+        raise LendingError(f'build secret "{source}": only secrets from a file or the environment can be given')
+    try:
+        return Path(secret.file).read_bytes()
+    except OSError as error:
+        raise LendingError(f'build secret "{source}": {secret.file}: {error.strerror}') from error
+
+
+def _agent(name: str, path: str, environment: Mapping[str, str]) -> Path:
+    socket = path or environment.get("SSH_AUTH_SOCK", "") or os.environ.get("SSH_AUTH_SOCK", "")
+    if not socket:
+        raise LendingError(f"build ssh {name}: no agent is running (SSH_AUTH_SOCK is not set)")
+    try:
+        is_socket = stat.S_ISSOCK(Path(socket).stat().st_mode)
+    except OSError as error:
+        raise LendingError(f"build ssh {name}: {socket}: {error.strerror}") from error
+    if not is_socket:
+        raise LendingError(f"build ssh {name}: {socket} is no agent's socket: add the key to an agent with ssh-add")
+    return Path(socket)
+
+
+def _service(project: Project, name: str) -> Service:
+    return project.services.get(name) or project.disabled_services[name]
+
+
+def _context(project: Project, name: str, said: str) -> str:
+    if said.startswith(_SERVICE):
+        service = _service(project, said.removeprefix(_SERVICE))
+        return IMAGE_SCHEME + (service.image or names.default_image(project.name, service.name))
+    if "://" in said and not said.startswith(IMAGE_SCHEME):
+        raise LendingError(f"additional context {name}: {said} is not fetched: fetch it and name the folder")
+    return said

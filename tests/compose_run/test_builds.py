@@ -1,0 +1,84 @@
+"""What a service's build is given beside its context: secrets, agents, named contexts, limits."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from test_scenarios import Folder
+from test_scenarios import folder as folder
+
+STACK = """
+services:
+  app:
+    build:
+      context: .
+      secrets: [token, {source: word, target: renamed}]
+      ssh: [default]
+      additional_contexts: {lib: ./lib, base: "service:base"}
+      ulimits: {nofile: {soft: 100, hard: 200}}
+      tags: ["other:1"]
+    command: cat /all
+  base: {build: ./base}
+secrets: {token: {file: ./token.txt}, word: {environment: WORD}}
+"""
+DOCKERFILE = """\
+FROM base
+RUN --mount=type=secret,id=token --mount=type=secret,id=renamed cat /run/secrets/token /run/secrets/renamed > /all
+COPY --from=lib file /lib-file
+RUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && cat /lib-file /from-base >> /all && ulimit -Sn >> /all
+RUN ulimit -Hn >> /all && ! test -e /run/secrets/token
+"""
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> str:
+    """The socket of something that takes connections, as an agent does."""
+    path = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+    return path
+
+
+def _lay_out(folder: Folder) -> None:
+    folder.write(STACK)
+    folder.write(DOCKERFILE, "Dockerfile")
+    folder.write("from the file\n", "token.txt")
+    folder.write("WORD=from the environment\n", ".env")
+    for name, text in {
+        "lib/file": "from lib\n",
+        "base/Dockerfile": "FROM busybox\nRUN echo from base > /from-base\n",
+    }.items():
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_text(text)
+
+
+def test_a_build_is_given_its_secrets_agents_contexts_and_limits(folder: Folder, agent: str) -> None:
+    _lay_out(folder)
+    if folder.stopped_by("the classic builder has no mounts"):
+        folder.write("FROM busybox\n", "Dockerfile")
+        done = folder.run("compose", "build", "app")
+        assert done.returncode == 0, done.stderr
+        for key in ("additional_contexts", "secrets", "ssh"):
+            assert f"`{key}` is not supported by the engine's builder and has no effect" in done.stdout + done.stderr
+        return
+    folder.engine = {**folder.engine, "SSH_AUTH_SOCK": agent}
+    folder.ok("compose", "build", "app")
+    words = "from the file\nfrom the environmentfrom lib\nfrom base\n100\n200\n"
+    assert folder.ok("compose", "run", "--rm", "-T", "app") == words
+    assert folder.ok("run", "--rm", "other:1", "cat", "/all") == words
+    (folder.path / "token.txt").unlink()
+    done = folder.run("compose", "build", "--no-cache", "app")
+    assert (done.returncode, 'build secret "token": ' in done.stderr) == (1, True), done.stderr
+    folder.ok("rmi", "-f", "p-app", "p-base", "other:1")
+
+
+def test_an_agent_named_on_the_command_line_must_be_there_or_is_said_to_have_no_effect(folder: Folder) -> None:
+    folder.write("services: {a: {build: .}}")
+    folder.write("FROM busybox\n", "Dockerfile")
+    folder.engine = {**folder.engine, "SSH_AUTH_SOCK": os.devnull}
+    done = folder.run("compose", "build", "--ssh", "default")
+    if folder.stopped_by("the classic builder has no agents"):
+        assert "`ssh` is not supported by the engine's builder and has no effect" in done.stdout + done.stderr
+    else:
+        assert (done.returncode, "is no agent's socket" in done.stderr) == (1, True), done.stderr
