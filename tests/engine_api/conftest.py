@@ -19,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from api_http import Api, clear
 from exchanges import IMAGE
 
-APPLETS = "cat date echo env false grep hostname id ip kill ls mkdir mount nc ps rm sed sh sleep stat tail test true wc"
+APPLETS = (
+    "cat date echo env false grep hostname id ip kill ls mkdir mount nc ps rm sed sh sleep stat stty tail test true wc"
+)
 COMMAND = (sys.executable, "-m", "dockless.cli")
 
 

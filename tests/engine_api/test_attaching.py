@@ -98,3 +98,37 @@ def test_an_exec_s_terminal_is_left_by_its_own_keys(api: Api) -> None:
         while connection.recv(4096):
             pass
     assert api("GET", f"/exec/{identity}/json").json["Running"]
+
+
+def test_an_exec_has_all_that_it_asks_for(api: Api) -> None:
+    made(api, "host", "while :; do sleep 0.1; done", tty=False)
+    assert api("POST", "/containers/host/start").status == 204
+    body = {
+        "Cmd": ["sh", "-c", "id -u; id -g; pwd; echo $A"],
+        "AttachStdout": True,
+        "Tty": True,
+        "User": "7:8",
+        "WorkingDir": "/tmp",
+        "Env": ["A=1"],
+    }
+    identity = api("POST", "/containers/host/exec", body).json["Id"]
+    lines = api("POST", f"/exec/{identity}/start", {"Tty": True}).body.decode().splitlines()
+    assert lines == ["7", "8", "/tmp", "1"]
+    found = api("GET", f"/exec/{identity}/json").json
+    assert (found["ExitCode"], found["Running"], found["ProcessConfig"]["user"]) == (0, False, "7:8")
+
+    def capabilities(privileged: bool) -> int:
+        command = {"Cmd": ["grep", "CapEff", "/proc/self/status"], "AttachStdout": True, "Privileged": privileged}
+        identity = api("POST", "/containers/host/exec", command).json["Id"]
+        return int(api("POST", f"/exec/{identity}/start", {}).body.split()[-1], 16)
+
+    assert capabilities(True) & ~capabilities(False)
+
+
+def test_an_exec_s_terminal_has_the_size_of_its_start(api: Api) -> None:
+    made(api, "host", "while :; do sleep 0.1; done", tty=False)
+    assert api("POST", "/containers/host/start").status == 204
+    body = {"Cmd": ["stty", "size"], "Tty": True, "AttachStdout": True, "ConsoleSize": [10, 20]}
+    for start, size in ({"Tty": True}, b"10 20"), ({"Tty": True, "ConsoleSize": [30, 40]}, b"30 40"):
+        identity = api("POST", "/containers/host/exec", body).json["Id"]
+        assert api("POST", f"/exec/{identity}/start", start).body == size + b"\r\n"

@@ -57,6 +57,19 @@ def test_every_field_of_the_specification_is_on_the_page(specification: Mapping[
     assert set(_fields(name)) == wanted
 
 
+def test_every_field_of_the_other_bodies_is_on_the_page(specification: Mapping[str, Any]) -> None:
+    rows = [(row[0].strip("`"), row[1].strip("`")) for row in _rows("Other bodies")]
+    wanted = []
+    for request in dict.fromkeys(request for request, _ in rows):
+        verb, path = request.split(" ")
+        parameters = specification["paths"][path][verb.lower()]["parameters"]
+        (schema,) = (one["schema"] for one in parameters if one["in"] == "body")
+        if "$ref" in schema:
+            schema = specification["definitions"][schema["$ref"].rpartition("/")[2]]
+        wanted += [(request, field) for field in schema["properties"]]
+    assert sorted(rows) == sorted(wanted)
+
+
 def _examples() -> Iterator[tuple[str, str]]:
     for name in TYPES:
         for field, (_, example, _) in _fields(name).items():

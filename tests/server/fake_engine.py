@@ -358,7 +358,15 @@ class Execs:
         self.all[id] = (found.id, body)
         return id
 
-    async def start(self, exec_id: str, *, detach: bool, tty: bool, stream: Hijacked | None) -> None:
+    async def start(
+        self,
+        exec_id: str,
+        *,
+        detach: bool,
+        tty: bool,
+        stream: Hijacked | None,
+        console_size: tuple[int, int] | None = None,
+    ) -> None:
         _, body = self._get(exec_id)
         if stream is None:
             self.codes[exec_id] = 0

@@ -21,7 +21,7 @@ from dockless.engine.helpers import Helpers
 from dockless.engine.inputs import Input
 from dockless.engine.lifecycle import Lifecycle, event_attributes
 from dockless.engine.outputs import Outputs
-from dockless.engine.records import ContainerRecord, new_id
+from dockless.engine.records import ContainerRecord, new_id, replace
 from dockless.engine.spec import exec_process
 from dockless.engine.streams import Hijacked
 from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started
@@ -87,7 +87,15 @@ class Execs:
         self._publish(record, f"exec_create: {' '.join(body.cmd)}", item)
         return item.id
 
-    async def start(self, exec_id: str, *, detach: bool, tty: bool, stream: Hijacked | None) -> None:
+    async def start(
+        self,
+        exec_id: str,
+        *,
+        detach: bool,
+        tty: bool,
+        stream: Hijacked | None,
+        console_size: tuple[int, int] | None = None,
+    ) -> None:
         item = self._known(exec_id)
         if item.process is not None or item.exit is not None:
             raise Conflict(f"exec instance {exec_id} has already run")
@@ -95,7 +103,8 @@ class Execs:
         if not record.running:
             raise Conflict(f"container {record.id} is not running")
         try:
-            process = exec_process(record, self._layers(record), item.body)
+            body = replace(item.body, console_size=console_size) if console_size else item.body
+            process = exec_process(record, self._layers(record), body)
         except BadParameter:
             self._finish(item, ExitStatus(CANNOT_RUN))
             raise

@@ -33,6 +33,8 @@ class Volumes:
         self._users = users
 
     async def create(self, body: VolumeCreateRequest) -> Volume:
+        if body.cluster_volume_spec is not None:
+            raise BadParameter("there are no cluster volumes: ClusterVolumeSpec needs a swarm")
         return self._view(self.ensure(body.name, body.driver, body.driver_opts or {}, body.labels or {}))
 
     async def list(self, *, filters: Filters) -> VolumeListResponse:

@@ -21,12 +21,16 @@ async def start(engine: Engine, request: Request) -> Answer:
     """Attached, an error that comes once the stream is open is told inside it, as clients expect."""
     body = await request.message(ExecStartRequest, default=ExecStartRequest())
     if body.detach:
-        await engine.execs.start(request.captured, detach=True, tty=body.tty, stream=None)
+        await engine.execs.start(
+            request.captured, detach=True, tty=body.tty, stream=None, console_size=body.console_size
+        )
         return OK
     stream = request.hijack
     stream.content_type = stream_type(request, terminal=body.tty)
     try:
-        await engine.execs.start(request.captured, detach=False, tty=body.tty, stream=stream)
+        await engine.execs.start(
+            request.captured, detach=False, tty=body.tty, stream=stream, console_size=body.console_size
+        )
     except ApiError as error:
         if not stream.accepted:
             raise

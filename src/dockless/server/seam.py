@@ -155,8 +155,19 @@ class LaterContainers(Protocol):
 
 class Execs(Protocol):
     async def create(self, container_id: str, body: ExecCreateRequest) -> str: ...
-    async def start(self, exec_id: str, *, detach: bool, tty: bool, stream: Hijacked | None) -> None:
-        """With a stream it returns when the process has ended and its exit status is recorded."""
+    async def start(
+        self,
+        exec_id: str,
+        *,
+        detach: bool,
+        tty: bool,
+        stream: Hijacked | None,
+        console_size: tuple[int, int] | None = None,
+    ) -> None:
+        """With a stream it returns when the process has ended and its exit status is recorded.
+
+        `console_size` (height, width) goes before that of the create.
+        """
 
     async def resize(self, exec_id: str, *, height: int, width: int) -> None: ...
     async def inspect(self, exec_id: str) -> ExecInspect: ...

@@ -1,6 +1,7 @@
 """Volumes: create, inspect, list, prune."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from dockless.wire.base import Message, always
 
@@ -32,6 +33,7 @@ class VolumeCreateRequest(Message, frozen=True, kw_only=True):
     driver: str = always("")
     driver_opts: Mapping[str, str] | None = always(None)
     labels: Mapping[str, str] | None = always(None)
+    cluster_volume_spec: dict[str, Any] | None = None
 
 
 class VolumeListResponse(Message, frozen=True, kw_only=True):
