@@ -41,6 +41,7 @@ COMPOSE: dict[str, Entry] = {
 }
 
 COMPOSE_GROUP: dict[str, Entry] = COMPOSE | {
+    "bridge": Entry("compose.images_of:bridge", "Convert compose files into another model (not supported)"),
     "from": Entry("compose.from_docker:from_docker", "Make a compose file of docker run commands"),
 }
 """`dockless compose`: what would say too little at the top level stands here alone."""

@@ -1,4 +1,4 @@
-"""`commit`, `export` and `publish` of a project."""
+"""`commit`, `export`, `publish` and `bridge` of a project."""
 
 import click
 
@@ -10,6 +10,8 @@ from dockless.cli.output import echo, note
 from dockless.cli.references import split_tag
 from dockless.cli.session import Session, pass_session
 from dockless.compose.run.observe import Existing
+
+_ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 @click.command("commit", short_help="Create a new image from a service container's changes")
@@ -75,6 +77,19 @@ def publish(repository: str, **_: object) -> None:
         f"publish is not supported: dockless does not make OCI artifacts of projects, so {repository} is left alone.\n"
         "  `dockless push` uploads the images; `dockless config --resolve-image-digests -o FILE` writes a file that "
         "names them by digest"
+    )
+
+
+@click.command("bridge", short_help="Convert compose files into another model", context_settings=_ANYTHING)
+@click.argument("rest", nargs=-1, metavar="COMMAND")
+def bridge(rest: tuple[str, ...]) -> None:
+    """Convert compose files into another model: not supported.
+
+    Write the project with `config -o FILE` and give it to a converter (kompose makes Kubernetes manifests) instead.
+    """
+    raise Failure(
+        f"bridge {' '.join(rest)}".rstrip() + " is not supported: its transformations are programs in images of "
+        "Docker's.\n  `dockless config -o FILE` writes the whole project, which converters such as kompose read"
     )
 
 
