@@ -166,6 +166,7 @@ def test_a_secret_in_an_address_is_hidden(tmp_path: Path) -> None:
         ("ENV API_TOKEN=abcdef", "looks like a secret"),
         ("CMD gunicorn app:app --bind 0.0.0.0:9000", "the Gunicorn server for `app:app` on port 9000"),
         ("USER root", "administrator"),
+        ("ENV NOTHING=", "Sets the variable `NOTHING` to (empty)."),
         ("HEALTHCHECK --interval=5s CMD curl -f localhost", "the time between checks"),
         ("COPY --link --chown=1000 --exclude=*.md a b/", "files that match are left out"),
     ],

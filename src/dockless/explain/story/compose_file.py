@@ -14,7 +14,7 @@ from dockless.explain.story import keys
 from dockless.explain.story.here import Here, meaning_of
 from dockless.explain.story.origins import mentioned, variable
 from dockless.explain.story.stack import ComposeFile, Stack, plain_document
-from dockless.explain.story.values import Caution, Entry, FileStory, Value
+from dockless.explain.story.values import Caution, Entry, FileStory, Value, worded
 
 _SECTIONS = ("services", "networks", "volumes", "secrets", "configs", "models")
 _BLOCK = re.compile(r":\s*(?:[&!]\S+\s+)*([>|])[-+0-9]*\s*(?:#.*)?$")
@@ -92,7 +92,7 @@ def _entry(stack: Stack, file: ComposeFile, path: tuple[str, ...], raw: Any, lin
     for each in _said(Here(stack, path, raw, style)):
         target: list[Any] = cautions if isinstance(each, Caution) else values if isinstance(each, Value) else says
         text = each.text if isinstance(each, Caution) else each
-        target.append(text.replace("``", "(empty)") if isinstance(text, str) else text)
+        target.append(worded(text) if isinstance(text, str) else text)
     if len(path) == 3 or path[0] not in _SECTIONS:
         used = [variable(stack, name) for name in mentioned(raw)]
         values += [value for value in used if value not in values]

@@ -16,7 +16,7 @@ from dockless.explain.story.origins import is_secret
 from dockless.explain.story.stack import Image, Stack
 from dockless.explain.story.told import files, processes
 from dockless.explain.story.told.at import At, Said
-from dockless.explain.story.values import Caution, Entry, FileStory
+from dockless.explain.story.values import Caution, Entry, FileStory, worded
 
 
 def tell_image(stack: Stack, image: Image) -> FileStory:
@@ -60,7 +60,13 @@ def tell_image(stack: Stack, image: Image) -> FileStory:
 
 def _entry(image: Image, line: int, last: int, key: str, title: str, says: tuple[str, ...]) -> Entry:
     return Entry(
-        file=image.path, line=line, last=last, key=key, title=title, service=", ".join(image.services), says=says
+        file=image.path,
+        line=line,
+        last=last,
+        key=key,
+        title=title,
+        service=", ".join(image.services),
+        says=tuple(map(worded, says)),
     )
 
 
@@ -86,8 +92,8 @@ def _told(at: At, instruction: Instruction) -> Entry:
         key=instruction.keyword,
         title=title,
         service=", ".join(at.image.services),
-        says=tuple(dict.fromkeys(says)),
-        cautions=tuple(dict.fromkeys(cautions)),
+        says=tuple(dict.fromkeys(map(worded, says))),
+        cautions=tuple(dict.fromkeys(map(worded, cautions))),
     )
 
 

@@ -12,6 +12,11 @@ MASK = "••••••"
 """What stands in place of a secret."""
 
 
+def worded(text: str) -> str:
+    """A sentence with words where its markup would show nothing: an empty value, or a backtick."""
+    return text.replace("```", "a backtick").replace("``", "(empty)")
+
+
 class Caution(msgspec.Struct, frozen=True):
     """What readers often get wrong, or should mind."""
 
