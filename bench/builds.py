@@ -82,10 +82,10 @@ def main(arguments: list[str]) -> int:
             ["docker", "version", "-f", "{{.Server.Version}}"], env=sides[1].environ, capture_output=True, text=True
         ).stdout.strip()
         facts = _facts(version, before, measure.load(), options.files)
-    lines = report.table(report.BUILDS, samples, options.files)
-    report.print_table(lines)
-    if options.write:
-        report.write(PAGE, report.BUILDS.mark, lines, facts)
+        lines = report.table(report.BUILDS, samples, options.files)
+        report.print_table(lines)
+        if options.write:
+            report.write(PAGE, report.BUILDS.mark, lines, facts)
     return 0
 
 

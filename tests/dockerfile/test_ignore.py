@@ -1,5 +1,8 @@
 """`.dockerignore`: the rules of Docker's pattern matcher, on its own kinds of cases."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from dockless.dockerfile.ignore import Ignore, IgnoreError, component_pattern, has_wildcard, read_patterns
@@ -84,3 +87,17 @@ def test_components_of_copy_are_go_patterns() -> None:
     assert component_pattern("hom?.t*t").fullmatch("home.tt")
     assert not component_pattern("*").fullmatch("a/b")
     assert component_pattern("**").fullmatch("ab")
+
+
+CASES = json.loads(Path(__file__).with_name("ignored.json").read_text())
+TREE = (
+    "a", "b.txt", "c/a", "c/b.txt", "c/d/a", "c/d/e.md", "f/g/h/i.txt", "f/g/j", "x1", "x2/y", "README.md",
+    "docs/README.md", "docs/x.md", ".hid", ".git/config", "a b", "c/.hid", "f/a",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kept"), CASES)
+def test_what_is_left_of_a_tree_is_what_buildkit_leaves(text: str, kept: list[str]) -> None:
+    """Patterns put together by chance, each with the files that BuildKit 0.25 copied of that tree."""
+    ignore = Ignore.parse(text)
+    assert [path for path in TREE if not ignore.ignored(path)] == [path for path in TREE if path in kept]
