@@ -106,6 +106,8 @@ def test_outputs(dockless: Run, write: Write, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "image.tar") as archive:
         saved = json.load(archive.extractfile("manifest.json") or pytest.fail("no manifest.json"))
     assert saved[0]["RepoTags"] == ["packed:latest"]
+    assert dockless("build", "ctx", "-q", "--provenance=false", "--sbom=false").returncode == 0
+    assert "attestations are not made" in dockless("build", "ctx", "--provenance=mode=max").stderr
     assert "unknown type" in dockless("build", "ctx", "-o", "type=nonsense").stderr
 
 

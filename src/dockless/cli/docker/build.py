@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     default="auto",
     help="How the build is shown",
 )
+@click.option("--provenance", default="false", help="Whether a provenance attestation is made (only false)")
 @click.option("--pull", is_flag=True, help="Always attempt to pull a newer version of the image")
 @click.option("--push", is_flag=True, help="Push the image when it is built")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress the build output and print image ID on success")
 @click.option("--rm", "remove", type=bool, default=True, help="Remove intermediate containers after a successful build")
+@click.option("--sbom", default="false", help="Whether an SBOM attestation is made (only false)")
 @click.option("--secret", multiple=True, metavar="id=NAME,src=FILE", help="Secrets for RUN --mount=type=secret")
 @click.option("--shm-size", default="", help="Size of /dev/shm")
 @click.option("--ssh", multiple=True, metavar="default|NAME=SOCKET|NAME=KEY", help="Agents for RUN --mount=type=ssh")
@@ -75,6 +77,9 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
     from dockless.cli.docker.build_progress import view_for
     from dockless.compose.run.context import ContextError
 
+    for name in ("provenance", "sbom"):
+        if flags[name].lower() not in ("false", "0"):
+            raise Failure(f"--{name}: attestations are not made here; leave it out, or say --{name}=false")
     outputs = parse_outputs(flags["output"], push=flags["push"])
     with ExitStack() as stack:
         agents = stack.enter_context(build_options.ssh_agents(flags["ssh"], session.environ))
