@@ -203,8 +203,11 @@ GROUPS: dict[str, Entry] = {
 
 _STACK = ("up", "down", "ps", "logs", "exec", "run", "build", "pull", "stop", "start", "restart", "config")
 
+_UNDERSTAND = ("init", "explain", "doctor")
+
 SECTIONS: dict[str, tuple[str, ...]] = {
     "A project's commands": _STACK,
+    "Write, understand and mend a stack": _UNDERSTAND,
     "Management commands": tuple(sorted(GROUPS)),
-    "Further commands": tuple(sorted((set(COMPOSE) | set(TOP)) - set(_STACK) - {"convert"})),
+    "Further commands": tuple(sorted((set(COMPOSE) | set(TOP)) - set(_STACK) - set(_UNDERSTAND) - {"convert"})),
 }

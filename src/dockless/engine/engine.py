@@ -7,9 +7,7 @@ meanwhile are ended properly, and what was half done is finished or undone.
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +26,7 @@ from dockless.engine.lifecycle import Lifecycle
 from dockless.engine.mounting import Mounting
 from dockless.engine.networks import Networks
 from dockless.engine.obtaining import Obtaining
+from dockless.engine.once import Once
 from dockless.engine.preparing import Preparation
 from dockless.engine.records import ContainerRecord, NetworkRecord, Table, VolumeRecord
 from dockless.engine.steps import Steps
@@ -113,21 +112,14 @@ class Engine:
         self.execs = Execs(self._helpers, self._lifecycle, self._events, self._find, self._layers)
         self._steps = Steps(places, self._helpers, networks)
 
-        @cache
-        def made() -> "StandIns":
-            # A tenth of the engine's own start, and most engines never make one.
+        def make_stand_ins() -> "StandIns":
+            # A tenth of the engine's own start, and most engines never make one. There must be only one, which knows
+            # what is being made.
             from dockless.standins.standins import StandIns
 
             return StandIns(places, self._store, self._store.layers, self._database, self._steps, environ)
 
-        alone = threading.Lock()
-
-        def stand_ins() -> "StandIns":
-            # Asked for by many threads at once, when many images are wanted; there must be only one, which knows what
-            # is being made.
-            with alone:
-                return made()
-
+        stand_ins = Once(make_stand_ins)
         obtaining = Obtaining(self._store, stand_ins, environ)
 
         builder = Builder(self._store, self._store.layers, self._database, self._steps, obtaining.base, places)
