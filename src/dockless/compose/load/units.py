@@ -4,7 +4,7 @@ import re
 
 from dockless.compose.load.text import go_float
 
-_SIZE = re.compile(r"([0-9]*\.?[0-9]*(?:[eE][-+]?[0-9]+)?) ?([kmgtp]?)(i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"([-+]?[0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?) ?([kmgtp]?)(i?b)?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _TIME = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(w|d|h|ms|m|s|us|µs|μs|ns)")
 _UNITS = {
@@ -36,7 +36,7 @@ def size(text: str) -> int:
         number = float(match[1]) * 1024 ** _POWERS[match[2].lower()]
     except (ValueError, OverflowError):
         raise ValueError(f"invalid size: {text!r}") from None
-    if number > _LONGEST:
+    if not 0 <= number <= _LONGEST:
         raise ValueError(f"invalid size: {text!r}")
     return int(number)
 
