@@ -14,7 +14,7 @@ import pytest
 from dockless.network.relay_client import RelayClient, RelayRefusal
 from dockless.relay import protocol
 
-OPERATIONS = ("hello", "fabric", "set", "delete", "list", "held", "bye", "nothing", None, 7, [], {})
+OPERATIONS = ("hello", "fabric", "set", "delete", "list", "several", "held", "bye", "nothing", None, 7, [], {})
 KINDS = ("network", "endpoint", "resolver", "port", "held", "nothing", None, [])
 VALUES = (
     {},
@@ -79,6 +79,7 @@ def test_every_malformed_request_is_answered_and_leaves_nothing(socket_path: Pat
             "key": numbers.choice(("k", "a/b", None, 7, [])),
             "value": numbers.choice(VALUES),
             "version": 99,
+            "requests": numbers.choice(([], None, 7, [{}], [{"op": "set", "descriptors": 3}], [{"descriptors": "x"}])),
         }
         with_descriptor = numbers.random() < 0.3 and message["op"] not in ("fabric",) and message["kind"] != "held"
         reading, writing = os.pipe()
@@ -91,8 +92,9 @@ def test_every_malformed_request_is_answered_and_leaves_nothing(socket_path: Pat
     for kind in ("network", "endpoint", "resolver", "port"):
         for key in relay.items(kind):
             relay.delete(kind, key)
-    relay.delete("held", "k")
-    relay.delete("held", "a/b")
+    for key in relay.items("held"):
+        # JSON's keys are text, whatever was said.
+        relay.delete("held", json.loads(key) if key in ("null", "7") else key)
     relay.close()
 
 
@@ -140,3 +142,32 @@ def test_an_unread_answer_does_not_keep_others_waiting(socket_path: Path) -> Non
         assert other is not None
         assert other.request({"op": "list", "kind": "port"})["items"] == {}
         other.close()
+
+
+def test_several_requests_are_carried_out_in_order_up_to_the_first_that_is_refused(socket_path: Path) -> None:
+    relay = RelayClient.connect(socket_path)
+    assert relay is not None
+    endpoint = {"network": "n", "container": "c", "addresses": ["10.0.0.2"], "names": ["a"]}
+    with relay.together():
+        relay.set("endpoint", "n/c", endpoint)
+        relay.set("endpoint", "n/d", {**endpoint, "container": "d"})
+        relay.delete("endpoint", "n/c")
+        assert relay.items("endpoint") == {}
+    assert list(relay.items("endpoint")) == ["n/d"]
+    reading, writing = os.pipe()
+    with pytest.raises(RelayRefusal, match="no sockets"), relay.together():
+        relay.delete("endpoint", "n/d")
+        # A resolver wants two.
+        relay.set("resolver", "c", {"networks": [], "servers": [], "links": {}, "host_names": {}}, [reading])
+        relay.set("endpoint", "n/e", {**endpoint, "container": "e"})
+    assert relay.items("endpoint") == {}
+    with pytest.raises(ZeroDivisionError), relay.together():
+        relay.set("endpoint", "n/f", {**endpoint, "container": "f"})
+        raise ZeroDivisionError
+    assert relay.items("endpoint") == {}
+    # Nobody but us holds the pipe's end any more.
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"x")
+    os.close(writing)
+    relay.close()

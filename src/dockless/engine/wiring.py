@@ -41,9 +41,10 @@ class Wiring:
         """
         sandbox = fabric.new_sandbox()
         try:
-            for endpoint in record.endpoints.values():
-                record = self._attach(fabric, sandbox, record, endpoint.network_name)
-            self._open_resolver(fabric, sandbox, record)
+            with fabric.together():
+                for endpoint in record.endpoints.values():
+                    record = self._attach(fabric, sandbox, record, endpoint.network_name)
+                self._open_resolver(fabric, sandbox, record)
             ports = self._ports.open(fabric, record, self._target(record), self._host_ip(record))
         except FabricError as error:
             self._abandon(fabric, record, sandbox)
@@ -60,10 +61,11 @@ class Wiring:
     def disconnect(self, fabric: Fabric, record: ContainerRecord) -> ContainerRecord:
         """After its end: everything that led to it is gone. The namespace died with its last process."""
         self._ports.close(fabric, record.id)
-        if record.endpoints:
-            fabric.close_resolver(record.id)
-        for endpoint in record.endpoints.values():
-            fabric.detach(None, endpoint.network_id, record.id)
+        with fabric.together():
+            if record.endpoints:
+                fabric.close_resolver(record.id)
+            for endpoint in record.endpoints.values():
+                fabric.detach(None, endpoint.network_id, record.id)
         return unwired(record)
 
     def plug(self, fabric: Fabric, record: ContainerRecord, name: str) -> ContainerRecord:

@@ -10,8 +10,8 @@ import os
 import secrets
 import socket
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
 from typing import Any
@@ -129,6 +129,15 @@ class Fabric:
             self._relay.set("network", spec.id, values.network_value(spec))
         for endpoint, link in self._endpoints.values():
             self._relay.set("endpoint", _key(endpoint), values.endpoint_value(endpoint, link))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What the relay is told in here it is told at the end, at once: for a container's endpoints and names.
+
+        Not for ports, whose numbers are the relay's answer. Raises FabricError at the end.
+        """
+        with self._relay.together():
+            yield
 
     # Namespaces of containers
 

@@ -4,7 +4,8 @@ import fcntl
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class RelayClient:
     def __init__(self, connected: socket.socket, child: int | None = None) -> None:
         self._socket = connected
         self._child = child
+        self._gathered: list[tuple[dict[str, Any], list[int]]] | None = None
         connected.settimeout(_TIMEOUT_SECONDS)
 
     @classmethod
@@ -107,11 +109,38 @@ class RelayClient:
             raise RelayRefusal(answer)
         return answer, received
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is set and deleted in here is asked at the end, in one message and so with one wait.
+
+        Nothing is asked where the body raises. Raises RelayRefusal for the first that is refused: what stands before it
+        is done then, and the rest is not.
+        """
+        gathered = self._gathered = []
+        try:
+            yield
+            self._gathered = None
+            if gathered:
+                messages = [{**message, "descriptors": len(held)} for message, held in gathered]
+                self.request({"op": "several", "requests": messages}, [one for _, held in gathered for one in held])
+        finally:
+            self._gathered = None
+            for _, held in gathered:
+                protocol.close_all(held)
+
     def set(self, kind: str, key: str, value: Mapping[str, Any], descriptors: Sequence[int] = ()) -> Mapping[str, Any]:
-        return self.request({"op": "set", "kind": kind, "key": key, "value": value}, descriptors)
+        """The answer's fields; none yet where several are asked together."""
+        return self._ask({"op": "set", "kind": kind, "key": key, "value": value}, descriptors)
 
     def delete(self, kind: str, key: str) -> None:
-        self.request({"op": "delete", "kind": kind, "key": key})
+        self._ask({"op": "delete", "kind": kind, "key": key})
+
+    def _ask(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> Mapping[str, Any]:
+        if self._gathered is None:
+            return self.request(message, descriptors)
+        # Duplicates: the caller closes its own before all is asked.
+        self._gathered.append((message, [os.dup(one) for one in descriptors]))
+        return {}
 
     def items(self, kind: str) -> dict[str, dict[str, Any]]:
         answer = self.request({"op": "list", "kind": kind})

@@ -4,6 +4,7 @@
     {"op": "fabric", "host_gateway": …}                    with the namespace and, for each family, seven sockets in it
     {"op": "set", "kind": …, "key": …, "value": {…}}       → as state.py says
     {"op": "delete", "kind": …, "key": …}                  nothing there counts as done
+    {"op": "several", "requests": [set or delete, …]}      each with "descriptors": how many of them are its own
     {"op": "list", "kind": …}                              → {"items": {key: value}} in pieces
     {"op": "held", "key": …}                               → {} and duplicates of the descriptors
     {"op": "bye"}                                          → {"ends": bool}: the relay may end, and whether it does now
@@ -78,6 +79,7 @@ class _Connection:
             "fabric": self._fabric,
             "set": self._set,
             "delete": self._delete,
+            "several": self._several,
             "list": self._list,
             "held": self._held,
             "bye": self._bye,
@@ -111,7 +113,7 @@ class _Connection:
             self._answer({"error": str(problem), **problem.details})
         except OSError as problem:
             self._answer({"error": str(problem), "errno": problem.errno or 0})
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as problem:
             self._answer({"error": f"malformed request: {type(problem).__name__}: {problem}", "errno": 22})
         finally:
             # What an operation takes over it takes out of the list.
@@ -136,6 +138,20 @@ class _Connection:
 
     def _delete(self, message: Message, _: list[int]) -> None:
         self._control.state.delete(message["kind"], message["key"])
+        self._answer({"ok": True})
+
+    def _several(self, message: Message, descriptors: list[int]) -> None:
+        for request in message["requests"]:
+            count = request["descriptors"]
+            own, descriptors[:count] = descriptors[:count], []
+            try:
+                if request["op"] == "set":
+                    self._control.state.set(request["kind"], request["key"], request["value"], own)
+                else:
+                    self._control.state.delete(request["kind"], request["key"])
+            finally:
+                # What was not taken over is closed with the rest.
+                descriptors += own
         self._answer({"ok": True})
 
     def _list(self, message: Message, _: list[int]) -> None:
