@@ -66,12 +66,12 @@ def test_a_frame_of_ours_has_the_shortest_length(size: int, head: bytes) -> None
     assert frame(2, bytes(size)) == head + bytes(size)
 
 
-def test_no_handshake_is_a_plain_error(served: Served) -> None:
+def test_a_container_that_is_not_there_is_a_plain_error(served: Served) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(str(served.socket))
         connection.sendall(b"GET /containers/x/attach/ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
 
 
 def test_the_key_of_a_handshake_is_sixteen_bytes() -> None:

@@ -150,6 +150,7 @@ def _attach_options(query: Query, *, raw: bool = False) -> AttachOptions:
 
 
 async def attach_websocket(engine: Engine, request: Request) -> Answer:
+    await engine.containers.terminal(request.captured)
     stream = WebSocketStream(request.hijack, accept_headers(request.headers))
     await engine.containers.attach(request.captured, _attach_options(request.query, raw=True), stream)
     stream.accept()
