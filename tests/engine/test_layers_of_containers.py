@@ -6,10 +6,11 @@ from enginekit import Rig, names, opened, pieces, until, with_rig
 from dockless.places import Places
 from dockless.wire.errors import BadParameter
 
-CHANGE = "rm /bin/acpid; echo x >/root/new; echo y >>/etc/passwd; mkdir /fresh; rm -r /data; mkdir /data; touch /done"
+CHANGE = "rm /bin/acpid; echo x >/root/new; echo y >>/etc/passwd; mkdir /fresh; rm -r /data; mkdir /data"
 
 
-async def changed(rig: Rig, then: str = "sleep 1000") -> str:
+async def changed(rig: Rig, then: str = "touch /done; sleep 1000") -> str:
+    """`then` makes /done when all is changed that is to be."""
     identity = await rig.run("box", f"{CHANGE}; {then}", host={"binds": ("vol:/vol",)})
     await until(lambda: (rig.places.containers / identity / "upper/done").exists())
     return identity

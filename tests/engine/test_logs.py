@@ -202,3 +202,18 @@ for n in range({lines}):
     assert engine.returncode == 0
     assert kills > 2
     assert stored(tmp_path / "log") == "".join(f"{n} {'x' * (n % 50)}\n" for n in range(lines))
+
+
+def test_what_was_written_is_stored_though_somebody_holds_the_pipe_or_the_output_back(tmp_path: Path) -> None:
+    async def work() -> None:
+        pipes, into = make_pipes()
+        journal = Journal(tmp_path, "log", {"stdout": pipes}, lambda *_: None)
+        os.write(into, b"before\nbeg")
+        await asyncio.sleep(0.01)
+        journal.pause("a slow client")
+        os.write(into, b"inning\n" + b"x" * 30_000 + b"\nlast")
+        await journal.drain(0.05)
+        os.close(into)
+
+    asyncio.run(work())
+    assert stored(tmp_path / "log") == "before\nbeginning\n" + "x" * 30_000 + "\nlast"

@@ -30,7 +30,7 @@ from dockless.places import Places
 from dockless.wire.containers import ContainerWaitResponse, WaitError
 from dockless.wire.errors import ApiError, BadParameter, Conflict, Internal, NotFound, NotModified
 
-DRAIN = 2.0  # seconds for the last output of a process that has ended
+DRAIN = 5.0  # seconds for the last output of a process that has ended; its end is there at once where nobody holds on
 KILL_WAIT = 10.0  # seconds until a killed container must be gone
 DEFAULT_STOP = 10  # seconds
 UNKNOWN_STATUS = 255  # a process that ended while nobody watched

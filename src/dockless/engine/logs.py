@@ -31,6 +31,7 @@ from dockless.wire.times import rfc3339_fixed
 PARTIAL = 16 * 1024  # Docker's limit: a longer line is stored in pieces
 CHUNK = 256 * 1024
 PIPE_SIZE = 256 * 1024
+_REST_BATCHES = 8  # a full pipe needs two where the staging pipe holds the beginning of a line
 _SLOT = struct.Struct("<QQQ")  # log size before the batch, bytes staged, bytes of them in the batch; staged 0 = idle
 _MARK = b"\x7f"  # DEL, which JSON does not escape
 STREAMS = ("stdout", "stderr")
@@ -127,12 +128,13 @@ class Journal:
                 self._loop.add_reader(pipe.read, self._pump, stream)
 
     async def drain(self, seconds: float) -> None:
-        """Waits until every stream has ended, at most `seconds`; then stops reading, whoever still holds a pipe."""
+        """Waits until every stream has ended, at most `seconds`; then takes what is there, and stops reading, whoever
+        still holds a pipe or holds the output back."""
         try:
             await asyncio.wait_for(self.finished.wait(), seconds)
         except TimeoutError:
             for stream in list(self._pipes):
-                self._end(stream)
+                self._take_rest(stream)
 
     async def grown(self) -> None:
         """Returns when something was written or the last stream ended."""
@@ -165,6 +167,16 @@ class Journal:
             self._end(stream)
             return
         self._store(stream, pipe, before, everything=False)
+
+    def _take_rest(self, stream: str) -> None:
+        """A pipe's content and no more: somebody may go on writing for ever."""
+        for _ in range(_REST_BATCHES):
+            if stream in self._pipes and pending(self._pipes[stream].read):
+                self._pump(stream)
+        if (pipe := self._pipes.get(stream)) is not None:
+            if before := pending(pipe.staging_read):
+                self._store(stream, pipe, before, everything=True)
+            self._end(stream)
 
     def _store(self, stream: str, pipe: OutputPipes, known: int, *, everything: bool) -> None:
         staged = pending(pipe.staging_read)
