@@ -4,6 +4,7 @@ Each test is looked at from outside, before and after: processes, mounts, networ
 holds, the host's packet filter, cgroups, and the runtime folder. What is on its way out is given a little time.
 """
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -142,8 +143,10 @@ def _ours(cgroup: Path) -> bool:
     """Not one with processes of another pid namespace (they read as 0): another lane's tests are at work there."""
     try:
         return "0" not in (cgroup / "cgroup.procs").read_text().split()
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV):  # gone before it was opened, or before it was read
+            return False
+        raise
 
 
 def _names(folder: Path) -> list[str]:

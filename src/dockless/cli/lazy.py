@@ -29,6 +29,7 @@ class Entry(NamedTuple):
         assert isinstance(found, click.Command)
         if self.target.startswith("compose.") and all(option.name != "dry_run" for option in found.params):
             found.params.append(_dry_run_option())
+        _add_json(found)
         if "--help" in sys.argv:
             _add_examples(self.target, found)
         if COMPLETING:
@@ -36,6 +37,25 @@ class Entry(NamedTuple):
 
             return complete_arguments(self.target, found)
         return found
+
+
+def _add_json(command: click.Command) -> None:
+    """`--json` wherever there is `--format`, so that no one has to remember which of the two a command takes."""
+    formats = next((option for option in command.params if "--format" in option.opts), None)
+    if formats is None or any("--json" in option.opts for option in command.params):
+        return
+
+    def note(context: click.Context, _: click.Parameter, value: bool) -> None:
+        context.meta["dockless.json"] = value
+
+    def chosen(context: click.Context, _: click.Parameter, value: object) -> object:
+        return "json" if context.meta.get("dockless.json") else value
+
+    formats.callback = chosen
+    flag = click.Option(
+        ["--json"], is_flag=True, is_eager=True, expose_value=False, callback=note, help="The same as --format json"
+    )
+    command.params.append(flag)
 
 
 def _add_examples(target: str, command: click.Command) -> None:
