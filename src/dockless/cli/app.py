@@ -13,7 +13,7 @@ import click
 
 from dockless.cli.commands import COMPOSE, COMPOSE_GROUP, EITHER, GROUPS, SECTIONS, TOP
 from dockless.cli.failure import Exit, Failure
-from dockless.cli.lazy import COMPLETING, LazyGroup
+from dockless.cli.lazy import COMPLETING, LazyGroup, plain_flags
 from dockless.cli.session import Session
 
 _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
@@ -87,9 +87,8 @@ class Root(LazyGroup):
             session = ctx.find_object(Session)
             assert session is not None
             compose, docker = EITHER[name]
-            if means_project(name, rest, session, compose):
-                return name, compose.load(), rest
-            return name, docker.load(), rest
+            chosen = (compose if means_project(name, rest, session, compose) else docker).load()
+            return name, chosen, plain_flags(chosen, rest)
         return super().resolve_command(ctx, args)
 
 

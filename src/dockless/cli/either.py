@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import click
 
-from dockless.cli.lazy import Entry
+from dockless.cli.lazy import Entry, plain_flags
 from dockless.cli.session import Session
 
 
@@ -31,7 +31,7 @@ def means_project(name: str, arguments: list[str], session: Session, compose: En
     if "--help" in arguments:
         return True
     try:
-        context = command.make_context(name, list(arguments), resilient_parsing=False)
+        context = command.make_context(name, plain_flags(command, arguments), resilient_parsing=False)
     except click.UsageError:
         return _first_name_is_service(arguments, session)
     with context:
@@ -42,8 +42,9 @@ def means_project(name: str, arguments: list[str], session: Session, compose: En
 
 
 def _only_compose_flags(compose: Entry, arguments: list[str]) -> bool:
+    command = compose.load()
     try:
-        compose.load().make_context("ps", list(arguments))
+        command.make_context("ps", plain_flags(command, arguments))
     except click.exceptions.Exit:
         return True
     except click.UsageError:

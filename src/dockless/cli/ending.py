@@ -90,6 +90,8 @@ def _usage(error: click.UsageError) -> int:
     path = context.command_path
     usage = context.get_usage().removeprefix("Usage: ")
     note(f"{message}\n\nUsage:  {usage}\n\nRun '{path} --help' for more information")
+    if isinstance(context.command, click.Group) and context.parent:
+        return 1
     return 1 if context.command.callback and "dockless.cli.compose" in context.command.callback.__module__ else 125
 
 

@@ -88,6 +88,43 @@ def _note_dry_run(context: click.Context, _: click.Parameter, value: bool) -> No
         raise Failure(f"{context.info_name} is not supported in dry-run mode: nothing was done")
 
 
+_TRUTHS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True)
+_TRUTHS |= dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False)
+
+
+def plain_flags(command: click.Command, arguments: list[str]) -> list[str]:
+    """A command's arguments with `--detach=true` as `--detach`, and without `--detach=false`.
+
+    Docker's commands take a flag's value so; what is handed on to a program (`exec web ls --all=true`) stays as it is.
+    """
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    flags = {name: option for option in options if option.is_flag for name in option.opts}
+    taking = {name for option in options if not option.is_flag and not option.count for name in option.opts}
+    interspersed = command.context_settings.get("allow_interspersed_args", command.allow_interspersed_args)
+    found: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if argument == "--" or (not interspersed and not argument.startswith("-")):
+            found += [argument, *rest]
+        elif equals and name in flags and value in _TRUTHS:
+            found += [name] if _TRUTHS[value] else flags[name].secondary_opts[:1]
+        elif _takes_next(argument, taking):
+            found += [argument, *(after for after in (next(rest, None),) if after is not None)]
+        else:
+            found.append(argument)
+    return found
+
+
+def _takes_next(argument: str, taking: set[str]) -> bool:
+    """Whether the argument after this one is its value: `--name x`, `-e x`, `-ite x`."""
+    if argument.startswith("--"):
+        return argument in taking
+    letters = argument[1:] if argument.startswith("-") else ""
+    first = next((place for place, letter in enumerate(letters) if f"-{letter}" in taking), None)
+    return first is not None and first == len(letters) - 1
+
+
 class LazyGroup(click.Group):
     """`entries`: from a command's name to its place; `sections` order them in the help."""
 
@@ -121,7 +158,7 @@ class LazyGroup(click.Group):
             near = get_close_matches(name, self.list_commands(ctx), 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             ctx.fail(f"unknown command: {ctx.command_path} {name}.{hint}")
-        return name, command, args[1:]
+        return name, command, plain_flags(command, args[1:])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
         """From the table: no command is imported for its name."""

@@ -23,14 +23,14 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, minimum: int = 0) -> str:
-    """Columns as Docker aligns them: each as wide as its widest cell plus three spaces, the last one ragged.
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, minimum: int = 0, gap: int = 3) -> str:
+    """Columns as Docker aligns them: each as wide as its widest cell plus `gap` spaces, the last one ragged.
 
     `minimum`: of a column's width, with the spaces.
     """
     cells = [list(headers), *[list(row) for row in rows]]
-    widths = [max(minimum - 3, *(len(line[column]) for line in cells)) for column in range(len(headers))]
-    lines = ("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+    widths = [max(minimum - gap, *(len(line[column]) for line in cells)) for column in range(len(headers))]
+    lines = ((" " * gap).join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -44,14 +44,14 @@ def json_line(row: Row) -> str:
     return to_json({name: value for name, value in row.items() if not callable(value)})
 
 
-def print_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str) -> None:
+def print_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str, *, minimum: int = 10) -> None:
     """Prints rows as a table (`columns`: header → the row's field), as JSON lines, or by a Go template.
 
-    `format_` is `table`, `json`, `table TEMPLATE` or `TEMPLATE`. A row's value may be a function: a method that only
-    templates call. Raises `Failure`.
+    `format_` is `table`, `json`, `table TEMPLATE` or `TEMPLATE`; `minimum` is as `table` has it. A row's value may be a
+    function: a method that only templates call. Raises `Failure`.
     """
     if format_ == "table":
-        echo(table(list(columns), [[str(row[field]) for field in columns.values()] for row in rows], minimum=10))
+        echo(table(list(columns), [[str(row[field]) for field in columns.values()] for row in rows], minimum=minimum))
     elif format_ == "json":
         for row in rows:
             echo(json_line(row))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dockless.cli.output import human_duration, human_size, short_id, shorten, to_json
 from dockless.cli.ports import shown
 from dockless.wire.containers import ContainerSummary
+from dockless.wire.volumes import Volume
 
 _COMMAND_WIDTH = 20
 
@@ -45,7 +46,7 @@ def compose_row(summary: ContainerSummary, labels: Mapping[str, str], *, truncat
     """As `docker compose ps --format json`."""
     row = container_row(summary, truncate=truncate)
     name = str(row["Names"]).split(",")[0]
-    return row | {
+    row |= {
         "Name": name,
         "Names": name,
         "Project": labels.get("com.docker.compose.project", ""),
@@ -56,6 +57,24 @@ def compose_row(summary: ContainerSummary, labels: Mapping[str, str], *, truncat
             {"URL": port.ip, "TargetPort": port.private_port, "PublishedPort": port.public_port, "Protocol": port.type}
             for port in sorted(summary.ports, key=lambda port: (port.private_port, port.ip))
         ],
+    }
+    return dict(sorted(row.items()))
+
+
+def volume_row(volume: Volume) -> dict[str, object]:
+    """As `docker volume ls --format json` names the fields."""
+    return {
+        "Availability": "N/A",
+        "Driver": volume.driver,
+        "Group": "N/A",
+        "Label": label_method(volume.labels),
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted((volume.labels or {}).items())),
+        "Links": "N/A",
+        "Mountpoint": volume.mountpoint,
+        "Name": volume.name,
+        "Scope": volume.scope,
+        "Size": "N/A",
+        "Status": "N/A",
     }
 
 

@@ -37,12 +37,16 @@ def check_services(services: Iterable[str], project: "Project | None", found: It
             raise Failure(f"no such service: {service}")
 
 
-def one_container(session: Session, service: str, index: int) -> Existing:
-    """The running container of a service, the first or the one with that number. Raises `Failure`."""
+def one_container(session: Session, service: str, index: int, *, stopped: bool = False) -> Existing:
+    """The container of a service, the first or the one with that number. Raises `Failure`.
+
+    Only a container that runs, unless `stopped`.
+    """
     project, name = session.project_or_name()
     found = [each for each in containers_of(session.client, name) if each.service == service and not each.one_off]
     check_services([service], project, found)
-    running = sorted((each for each in found if each.state in ("running", "paused")), key=lambda each: each.number)
+    usable = [each for each in found if stopped or each.state in ("running", "paused")]
+    running = sorted(usable, key=lambda each: each.number)
     if index:
         running = [each for each in running if each.number == index]
         if not running:

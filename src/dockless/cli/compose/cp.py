@@ -29,7 +29,7 @@ def cp(
     if not from_service and not to_service:
         raise Failure("unknown copy direction: name a service, as in SERVICE:PATH")
     if from_service:
-        container = one_container(session, from_service, index)
+        container = one_container(session, from_service, index, stopped=True)
         copy_out(session.client, container.id, from_path, to_path, follow=follow_link)
         return
     _, found = choose(session, [to_service], one_off=all_)

@@ -1,5 +1,6 @@
 """`down` and `rm`."""
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import click
 
 from dockless.cli.compose.choice import carry_out, check_services, choose, pre_stop_hooks
 from dockless.cli.compose.options import services_argument, timeout_option
-from dockless.cli.output import note
+from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session, warn
 
 if TYPE_CHECKING:
@@ -125,7 +126,17 @@ def rm(session: Session, /, services: tuple[str, ...], force: bool, stop: bool, 
     if not found:
         note("No stopped containers")
         return
-    note("Going to remove " + ", ".join(each.name for each in found))
-    if not force and not session.dry_run:
-        click.confirm("Are you sure?", abort=True, err=True)
+    echo("Going to remove " + ", ".join(each.name for each in found))
+    if not force and not session.dry_run and not _confirmed():
+        return
     carry_out(session, remove_plan(found, volumes=volumes))
+
+
+def _confirmed() -> bool:
+    """Where nobody is there to answer, nothing is removed."""
+    sys.stdout.flush()
+    try:
+        return click.confirm("Are you sure?", err=True)
+    except click.Abort:
+        note("")
+        return False

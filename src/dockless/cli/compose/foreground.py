@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dockless.cli.failure import Failure
 from dockless.cli.log_view import LogView
 from dockless.cli.output import echo
 from dockless.cli.progress import Progress, progress_for, wants_colour
@@ -60,7 +61,16 @@ def run_foreground(
         )
         for warning in prepared.plan.warnings:
             progress.line(f"WARN[0000] {warning}")
+    _refuse_unknown(prepared.selected, flags)
     return _Stage(session, project, prepared, services, flags, images, rules).play()
+
+
+def _refuse_unknown(selected: frozenset[str], flags: dict[str, Any]) -> None:
+    """Raises `Failure` for a service to look at that is not among those that are started."""
+    if (chosen := flags["exit_code_from"]) and chosen not in selected:
+        raise Failure(f"no such service: {chosen}: not found")
+    if strange := sorted({*flags["attach"]} - selected):
+        raise Failure(f"cannot attach to services not included in up: {', '.join(strange)}")
 
 
 class _Stage:

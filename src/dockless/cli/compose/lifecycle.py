@@ -10,7 +10,7 @@ import click
 from dockless.cli.compose.choice import carry_out, check_services, choose, pre_stop_hooks
 from dockless.cli.compose.options import no_wait_option, services_argument, timeout_option
 from dockless.cli.failure import Exit, Failure
-from dockless.cli.output import echo
+from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def kill(session: Session, /, services: tuple[str, ...], remove_orphans: bool, s
     project, name = session.project_or_name()
     _, found = choose(session, services)
     if not any(each.running for each in found):
-        raise Failure("no container to kill")
+        note("no container to kill")
+        return
     carry_out(session, kill_plan(found, signal))
     if remove_orphans and project:
         known = project.services.keys() | project.disabled_services.keys()

@@ -8,11 +8,14 @@ from dockless import __version__
 from dockless.cli.compose.choice import choose, one_container
 from dockless.cli.compose.options import index_option, services_argument
 from dockless.cli.failure import Failure
-from dockless.cli.output import echo, human_duration, human_size, json_line, print_rows, short_id, table
+from dockless.cli.output import echo, human_duration, human_size, json_line, print_rows, short_id, table, to_json
+from dockless.cli.rows import volume_row
 from dockless.cli.session import Session, pass_session
 
 _PROJECT = "com.docker.compose.project"
 _FILES = "com.docker.compose.project.config_files"
+_WIDE = 20
+"""The least width of a column in Docker Compose's tables of images and projects."""
 
 
 @click.command("images", short_help="List images used by the created containers")
@@ -22,7 +25,6 @@ _FILES = "com.docker.compose.project.config_files"
 @pass_session
 def images(session: Session, /, services: tuple[str, ...], format_: str, quiet: bool) -> None:
     """List images used by the created containers."""
-    import json
     import time
 
     from dockless.cli.references import split_tag
@@ -50,18 +52,19 @@ def images(session: Session, /, services: tuple[str, ...], format_: str, quiet: 
                 "ID": image.id,
                 "ContainerName": each.name,
                 "Repository": repository or "<none>",
-                "Tag": tag or "<none>",
+                "Tag": tag or ("latest" if repository else "<none>"),
                 "Platform": platform,
                 "Size": image.size,
                 "Created": image.created,
+                "LastTagTime": image.metadata.last_tag_time,
                 "short": short_id(image.id),
                 "human": human_size(image.size),
                 "age": f"{human_duration(time.time() - created)} ago",
             }
         )
     if format_ == "json":
-        keys = ("ID", "ContainerName", "Repository", "Tag", "Platform", "Size", "Created")
-        echo(json.dumps([{key: row[key] for key in keys} for row in rows]))
+        keys = ("ID", "ContainerName", "Repository", "Tag", "Platform", "Size", "Created", "LastTagTime")
+        echo(to_json([{key: row[key] for key in keys} for row in rows]))
         return
     columns = {
         "CONTAINER": "ContainerName",
@@ -72,7 +75,7 @@ def images(session: Session, /, services: tuple[str, ...], format_: str, quiet: 
         "SIZE": "human",
         "CREATED": "age",
     }
-    print_rows(rows, columns, "table")
+    print_rows(rows, columns, "table", minimum=_WIDE)
 
 
 @click.command("ls", short_help="List running compose projects")
@@ -83,7 +86,6 @@ def images(session: Session, /, services: tuple[str, ...], format_: str, quiet: 
 @pass_session
 def ls(session: Session, /, all_: bool, filters: tuple[str, ...], format_: str, quiet: bool) -> None:
     """List running compose projects."""
-    import json
     import re
 
     found = session.client.containers.list(all=all_, filters={"label": [_PROJECT]})
@@ -92,7 +94,9 @@ def ls(session: Session, /, all_: bool, filters: tuple[str, ...], format_: str, 
         if each.labels.get("com.docker.compose.oneoff") != "True":
             projects.setdefault(each.labels[_PROJECT], []).append(each)
     for text in filters:
-        key, _, value = text.partition("=")
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise Failure(f'invalid argument "{text}" for "--filter" flag: bad format of filter (expected name=value)')
         if key != "name":
             raise Failure(f"invalid filter '{key}'")
         projects = {name: each for name, each in projects.items() if re.search(value, name)}
@@ -108,9 +112,9 @@ def ls(session: Session, /, all_: bool, filters: tuple[str, ...], format_: str, 
         for row in rows:
             echo(row["Name"])
     elif format_ == "json":
-        echo(json.dumps(rows))
+        echo(to_json(rows))
     else:
-        print_rows(rows, {"NAME": "Name", "STATUS": "Status", "CONFIG FILES": "ConfigFiles"}, "table")
+        print_rows(rows, {"NAME": "Name", "STATUS": "Status", "CONFIG FILES": "ConfigFiles"}, "table", minimum=_WIDE)
 
 
 @click.command("top", short_help="Display the running processes")
@@ -127,7 +131,7 @@ def top(session: Session, /, services: tuple[str, ...]) -> None:
             titles = answer.titles
             rows += [[each.service, str(each.number), *process] for process in answer.processes]
     if rows:
-        echo(table(["SERVICE", "#", *titles], rows))
+        echo(table(["SERVICE", "#", *titles], rows, minimum=4, gap=2))
 
 
 @click.command("port", short_help="Print the public port for a port binding")
@@ -146,7 +150,10 @@ def port(session: Session, /, service: str, private_port: str, index: int, proto
         if each.private_port == int(number) and each.type == (kind or protocol) and each.public_port:
             echo(f"[{each.ip}]:{each.public_port}" if ":" in each.ip else f"{each.ip or '0.0.0.0'}:{each.public_port}")
             return
-    raise Failure(f"no port {number}/{kind or protocol} for container {container.name}")
+    published = [f"{each.public_port}/{each.type}" for each in container.summary.ports if each.public_port]
+    raise Failure(
+        f"no port {number}/{kind or protocol} for container {container.name}: {', '.join(published) or 'none'}"
+    )
 
 
 @click.command("volumes", short_help="List volumes")
@@ -165,7 +172,7 @@ def volumes(session: Session, /, services: tuple[str, ...], format_: str, quiet:
         for volume in listed:
             echo(volume.name)
         return
-    rows = [{"Driver": volume.driver, "Name": volume.name, "Mountpoint": volume.mountpoint} for volume in listed]
+    rows = [volume_row(volume) for volume in listed]
     print_rows(rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, format_)
 
 
@@ -181,8 +188,8 @@ def stats(session: Session, /, service: str | None, all_: bool, format_: str, no
     from dockless.cli.docker.stats import show_stats
 
     _, found = choose(session, [service] if service else [])
-    names = [each.name for each in found if all_ or each.running]
-    show_stats(session.client, names, format_=format_, stream=not no_stream, truncate=not no_trunc)
+    chosen = [each.id for each in found if all_ or each.running]
+    show_stats(session.client, chosen, format_=format_, stream=not no_stream, truncate=not no_trunc)
 
 
 @click.command("version", short_help="Show the version information")

@@ -51,15 +51,17 @@ def logs(
     """View output from containers."""
     from dockless.wire.queries import LogOptions
 
+    if index and len(services) != 1:
+        raise Failure("--index requires one service to be selected")
     project, found = choose(session, services)
     if index:
         found = [each for each in found if each.number == index]
         if not found:
-            raise Failure(f"no container with index {index}")
+            raise Failure(f'service "{services[0]}" is not running container #{index}')
     colour = (wants_colour(sys.stdout, os.environ) or session.ansi == "always") and not no_color
     colour = colour and session.ansi != "never"
     names = [each.name for each in found]
-    view = LogView(sys.stdout, sys.stderr, colour=colour, prefix=not no_log_prefix, project=project, names=names)
+    view = LogView(sys.stdout, sys.stdout, colour=colour, prefix=not no_log_prefix, project=project, names=names)
     options = LogOptions(
         follow=follow,
         stdout=True,

@@ -64,7 +64,11 @@ def run(session: Session, /, service: str, **flags: Any) -> None:
         sig_proxy=True,
         detach_keys=keys_of(None),
     )
-    status = start_and_carry(session.client, container, running)
+    try:
+        status = start_and_carry(session.client, container, running)
+    except Failure as failure:
+        # `docker run` tells by its status why nothing was started; Docker Compose does not.
+        raise Failure(failure.message) from failure
     if status:
         raise Exit(status)
 
@@ -116,7 +120,8 @@ def _create(session: Session, project: "Project", service_name: str, flags: dict
             plan.add("files", InjectFiles(name, files), ["create"])
         for warning in (*converter.warnings, *models_not_run(project, [service])):
             progress.line(f"WARN[0000] {warning}")
-        execute(plan, Context(session.client, progress))
+        with session.progress(quiet=True) as silent:
+            execute(plan, Context(session.client, silent))
     return name, tty
 
 

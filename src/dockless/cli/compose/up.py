@@ -168,7 +168,14 @@ def _refuse_conflicts(flags: dict[str, Any], *, detach: bool) -> None:
         raise Failure("--no-recreate and --renew-anon-volumes are incompatible")
     if detach and flags.get("watch"):
         raise Failure("--watch cannot be combined with --detach, --wait or --no-start")
+    if flags.get("abort_on_container_failure") and flags["abort_on_container_exit"]:
+        raise Failure("--abort-on-container-failure cannot be combined with --abort-on-container-exit")
     attached = ("abort_on_container_exit", "abort_on_container_failure", "attach_dependencies", "attach")
+    if flags.get("wait") and any(flags.get(flag) for flag in (*attached, "exit_code_from")):
+        raise Failure(
+            "--wait cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, "
+            "--attach-dependencies or --exit-code-from"
+        )
     if detach and any(flags.get(flag) for flag in (*attached, "exit_code_from")):
         raise Failure(
             "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, "

@@ -35,7 +35,10 @@ def stats(
     session: Session, /, containers: tuple[str, ...], all_: bool, format_: str, no_stream: bool, no_trunc: bool
 ) -> None:
     """Display a live stream of container(s) resource usage statistics."""
-    names = list(containers) or [each.id for each in session.client.containers.list(all=all_)]
+    names = list(containers)
+    if not names:
+        listed = session.client.containers.list(all=all_)
+        names = [each.id if no_trunc else short_id(each.id) for each in listed]
     show_stats(session.client, names, format_=format_, stream=not no_stream, truncate=not no_trunc)
 
 
@@ -88,7 +91,7 @@ def _row(container: str, sample: ContainerStats, *, truncate: bool) -> dict[str,
     return {
         "BlockIO": f"{human_size(read)} / {human_size(written)}",
         "CPUPerc": f"{percent:.2f}%",
-        "Container": container if container != sample.id else short_id(sample.id) if truncate else sample.id,
+        "Container": container,
         "ID": short_id(sample.id) if truncate else sample.id,
         "MemPerc": f"{share:.2f}%",
         "MemUsage": f"{human_bytes(usage)} / {human_bytes(memory.limit)}",

@@ -7,7 +7,7 @@ import click
 from dockless.cli.docker.each import for_each, parse_filters
 from dockless.cli.environment import labels
 from dockless.cli.output import echo, human_size, print_rows
-from dockless.cli.rows import label_method
+from dockless.cli.rows import volume_row
 from dockless.cli.session import Session, pass_session
 
 
@@ -23,22 +23,7 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, quiet: bool)
         for volume in found:
             echo(volume.name)
         return
-    rows = [
-        {
-            "Availability": "N/A",
-            "Driver": volume.driver,
-            "Group": "N/A",
-            "Label": label_method(volume.labels),
-            "Labels": ",".join(f"{key}={value}" for key, value in sorted((volume.labels or {}).items())),
-            "Links": "N/A",
-            "Mountpoint": volume.mountpoint,
-            "Name": volume.name,
-            "Scope": volume.scope,
-            "Size": "N/A",
-            "Status": "N/A",
-        }
-        for volume in found
-    ]
+    rows = [volume_row(volume) for volume in found]
     print_rows(rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, format_)
 
 

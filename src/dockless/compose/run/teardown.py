@@ -135,7 +135,7 @@ def pause_plan(containers: Iterable[Existing]) -> Plan:
 
 
 def unpause_plan(containers: Iterable[Existing]) -> Plan:
-    return _each(containers, lambda each: each.state == "paused", lambda each: UnpauseContainer(each.name))
+    return _each(containers, lambda each: each.running, lambda each: UnpauseContainer(each.name))
 
 
 def _each(

@@ -1,0 +1,284 @@
+"""The verbs of our Compose beside those of the real Docker Compose, on one project on our engine.
+
+One project is started for all; no command here changes it for those that come after. Both say the same with the same
+exit status, but for what `DIFFERENT` names, with the reason.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from test_compose_of_docker import TheirFolder
+from test_scenarios import COMMAND, REAL_COMPOSE, Folder, until
+
+pytestmark = [
+    pytest.mark.skipif(REAL_COMPOSE is None, reason="needs Docker Compose"),
+    pytest.mark.peer,
+    pytest.mark.e2e,
+]
+
+PROJECT = """
+services:
+  web:
+    image: busybox
+    command: sh -c 'echo hello from web; echo second line; exec sleep 1000'
+    stop_signal: SIGKILL
+    ports: ["80", "53/udp"]
+    volumes: ["data:/data", /anon]
+    networks: [front, default]
+  db:
+    image: busybox
+    command: sleep 1000
+    stop_signal: SIGKILL
+    networks: [front]
+    healthcheck: {test: "true", interval: 1s}
+  job:
+    image: busybox
+    command: sh -c 'echo gone; echo wrong >&2; exit 3'
+volumes: {data: {}}
+networks: {front: {}}
+"""
+
+SAME = """
+ps
+ps -a
+ps -a --no-trunc
+ps --services
+ps -a --services
+ps --status exited
+ps --filter status=exited
+ps --filter foo=bar
+ps --orphans=false -a=true
+ps -q
+ps -aq web
+ps db nosuch
+ps -a --format json
+ps -a --format "table {{.Name}}\\t{{.Service}}\\t{{.State}}"
+ls
+ls -a
+ls -q
+ls --format json
+ls -a --format json
+ls --filter name=zzz
+ls --filter foo=1
+ls --filter foo
+images -q
+port web 80
+port web 53 --protocol udp
+port web 81
+port job 80
+port --index 2 web 80
+top
+top db
+stats --no-stream --format "{{.Name}}"
+volumes
+volumes -q
+volumes web
+volumes db
+volumes nosuch
+volumes --format json
+logs web
+logs -n 1 web
+logs --tail=0
+logs --no-color --no-log-prefix job
+logs --index 1 web
+logs --index 2 web
+logs --index 1
+logs -t job
+logs nosuch
+kill nosuch
+stop nosuch
+start nosuch
+restart nosuch
+pause nosuch
+pause job
+exec job true
+exec -T web sh -c "exit 7"
+exec -T web nosuchprogram
+exec -T --index 2 web true
+exec -T --index 1 web echo hi
+exec -T=true -e A=1 web sh -c "echo $A"
+exec -T -w /nosuch web pwd
+exec -T web echo --index=true
+run --rm -T nosuch true
+run --rm -T job nosuchprogram
+cp web:/etc/hostname db:/x
+cp --index 3 web:/etc/passwd x
+rm nosuch
+rm web
+scale nosuch=1
+attach job
+up -d nosuch
+up --exit-code-from nosuch
+up --attach nosuch
+up --abort-on-container-exit --abort-on-container-failure
+up --build --no-build
+up --force-recreate --no-recreate
+create nosuch
+pull nosuch
+push nosuch
+build nosuch
+down nosuch
+"""
+
+SAME_STATUS = """
+images
+images web
+images --format json
+unpause web
+kill job
+rm
+wait nosuch
+bogusverb
+port nosuch 80
+exec nosuch true
+exec web
+exec -T -u nosuch web id
+run --rm -T job sh -c "exit 9"
+cp job:/etc/passwd passwd
+cp web:/nosuch x
+cp nosuch:/x x
+cp a b
+cp nosuch web:/x
+attach nosuch
+export nosuch
+ls --format bogus
+images --format bogus
+scale web=abc
+up --no-such-flag
+up -d --exit-code-from job
+up --wait --abort-on-container-exit
+up -d --scale nosuch=2
+up -d --pull bogus
+down --rmi bogus
+"""
+"""The words differ: ours say what to do, or do not tell of a copy's progress."""
+
+DIFFERENT = {
+    "ps --status bogus": "ours names the states that there are; theirs shows an empty table",
+    "ps --filter status=bogus": "the same",
+    "images nosuch": "ours refuses a name that is no service",
+    "top nosuch": "the same",
+    "stats --no-stream nosuch": "the same",
+    "port web 53/udp": "ours takes the protocol behind the port, as `docker port` does",
+    "logs -n abc web": "ours refuses what is no number; theirs shows everything",
+    "wait job": "ours tells the exit status of a container that ended before; theirs does not find it",
+}
+
+
+class Said(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+class Two(NamedTuple):
+    ours: Folder
+    theirs: TheirFolder
+
+    def both(self, line: str) -> tuple[Said, Said]:
+        """Both at once: no command here is in another's way."""
+        with ThreadPoolExecutor(2) as pool:
+            ours, theirs = pool.map(lambda folder: folder.run("compose", *shlex.split(line)), self)
+        return _said(ours), _said(theirs)
+
+
+def _said(done: "subprocess.CompletedProcess[str]") -> Said:
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def two(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    path = tmp_path_factory.mktemp("verbs") / "p"
+    path.mkdir()
+    engine = {"DOCKLESS_ROOT": str(made), "DOCKLESS_IDLE_SECONDS": "1"}
+    ours, theirs = Folder(path, engine), TheirFolder(path, engine)
+    serving = subprocess.Popen(
+        [*COMMAND, "serve"], env=ours.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert serving.stdout is not None
+        theirs.host = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
+        ours.write(PROJECT)
+        ours.ok("up", "-d", "--no-wait-for-ports")
+        until(lambda: "(healthy)" in ours.ok("compose", "ps", "db"))
+        until(lambda: "job" in ours.ok("compose", "ps", "--services", "--status", "exited").split())
+        yield Two(ours, theirs)
+        ours.ok("down", "-v", "-t", "0")
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("line", SAME.strip().splitlines())
+def test_both_say_the_same(two: Two, line: str) -> None:
+    ours, theirs = two.both(line)
+    assert (ours.status, _plain(ours.out), _plain(ours.err)) == (theirs.status, _plain(theirs.out), _plain(theirs.err))
+
+
+@pytest.mark.parametrize("line", SAME_STATUS.strip().splitlines())
+def test_both_end_with_the_same_status(two: Two, line: str) -> None:
+    ours, theirs = two.both(line)
+    assert ours.status == theirs.status, (ours, theirs)
+    assert ours.err or ours.status in (0, 9), "a failure is explained"
+
+
+@pytest.mark.parametrize("line", DIFFERENT)
+def test_what_differs_for_a_reason(two: Two, line: str) -> None:
+    ours, theirs = two.both(line)
+    assert ours.status != theirs.status, "no longer different: belongs in SAME"
+
+
+def test_images_have_the_same_rows(two: Two) -> None:
+    """Theirs leaves out when an image was made, and then takes it for 292 years old."""
+    ours, theirs = (json.loads(said.out) for said in two.both("images --format json"))
+    rows = [sorted(found, key=lambda row: str(row["ContainerName"])) for found in (ours, theirs)]
+    assert [each | {"Created": None, "LastTagTime": None} for each in rows[0]] == [
+        each | {"Created": None, "LastTagTime": None} for each in rows[1]
+    ]
+    assert all(mine.keys() - {"Created"} == other.keys() for mine, other in zip(*rows, strict=True))
+
+
+def test_samples_have_the_same_fields(two: Two) -> None:
+    found = [
+        [json.loads(line) for line in said.out.splitlines()] for said in two.both("stats --no-stream --format json")
+    ]
+    fields = [[(row.keys(), row["Container"], row["ID"], row["Name"]) for row in rows] for rows in found]
+    assert sorted(fields[0], key=str) == sorted(fields[1], key=str)
+
+
+def test_output_of_two_services_is_told_apart(two: Two) -> None:
+    """In which order the containers come is not settled by theirs."""
+    ours, theirs = two.both("logs")
+    assert sorted(ours.out.splitlines()) == sorted(theirs.out.splitlines())
+
+
+_MOVES = (
+    (r"Up .*?(?= \(|  |\"|$)", "Up"),
+    (r"(?:\d+|About a|Less than a) (?:second|minute)s? ago", "ago"),
+    (r" +", " "),
+    (r"-{3,}", "-"),
+)
+
+
+def _plain(text: str) -> Any:
+    """Without widths and ages; JSON as what it means, lists of labels and networks in order."""
+    if text.startswith(("{", "[{")):
+        return [_sorted(json.loads(line)) for line in text.splitlines() if line]
+    for pattern, to in _MOVES:
+        text = re.sub(pattern, to, text, flags=re.MULTILINE)
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def _sorted(row: Any) -> Any:
+    if isinstance(row, list):
+        return [_sorted(each) for each in row]
+    moving = {"RunningFor": "", "Status": re.sub(r"Up .*?(?= \(|$)|\S+ \S+ ago", "", row.get("Status", ""))}
+    ordered = {key: sorted(row[key].split(",")) for key in ("Labels", "Networks") if key in row}
+    return row | moving | ordered
