@@ -9,6 +9,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,8 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an engine of ours, kept up by `dockless serve`; at the end it must go by itself."""
-    base = tmp_path_factory.mktemp("ours")
+    """The address of an engine of ours, for all that leave it with its image."""
+    with _served(tmp_path_factory.mktemp("ours")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def to_be_ruined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of another one, to which anything may be done."""
+    with _served(tmp_path_factory.mktemp("ruined")) as address:
+        yield address
+
+
+@contextmanager
+def _served(base: Path) -> Iterator[str]:
+    """Kept up by `dockless serve`; at the end it must go by itself."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "COMPOSE_"))}
     environ = kept | {"DOCKLESS_ROOT": str(base / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(base)}
     serving = subprocess.Popen([*COMMAND, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")

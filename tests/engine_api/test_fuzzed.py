@@ -38,14 +38,16 @@ schema = schemathesis.openapi.from_path(str(SPECIFICATION)).exclude(path_regex=O
 
 
 @pytest.fixture(scope="module")
-def session(ours: str) -> Iterator[requests.Session]:
-    api = Api(ours)
+def session(to_be_ruined: str) -> Iterator[requests.Session]:
+    api = Api(to_be_ruined)
     command = ["sh", "-c", "while :; do sleep 0.1; done"]
     body = {"Image": IMAGE, "Cmd": command, "HostConfig": {"NetworkMode": "none", "Binds": ["there:/there"]}}
     assert api("POST", "/containers/create?name=there", body).status == 201
     opened = requests.Session()
     opened.trust_env = False
-    opened.mount("http://engine", docker.transport.UnixHTTPAdapter(ours.replace("unix:", "http+unix:"), timeout=30))
+    opened.mount(
+        "http://engine", docker.transport.UnixHTTPAdapter(to_be_ruined.replace("unix:", "http+unix:"), timeout=30)
+    )
     yield opened
     opened.close()
     clear(api)

@@ -1,5 +1,5 @@
 # what expand makes of 150 words, put together by chance; held against BuildKit
-FROM scratch
+FROM tiny
 ENV A=""
 ENV B="value"
 ENV C="a/b.c/a*b"
