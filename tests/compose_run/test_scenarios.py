@@ -321,6 +321,7 @@ def test_the_exit_status_of_a_chosen_container(folder: Folder) -> None:
         """
     )
     done = folder.run("up", "--exit-code-from", "test")
+    assert "Aborting on container exit..." in done.stderr
     assert (done.returncode, "test-1  | tested" in done.stdout) == (7, True)
     assert folder.run("up", "--abort-on-container-exit").returncode == 7
 

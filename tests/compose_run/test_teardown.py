@@ -40,6 +40,16 @@ def test_down_v_removes_the_projects_volumes_but_not_external_ones(tmp_path: Pat
     assert not down_plan("q", observed, (), volumes=True, images=(), timeout=None)
 
 
+def test_down_of_a_service_takes_what_it_alone_had(tmp_path: Path) -> None:
+    observed = up(tmp_path)
+    for service, gone in (("web", set()), ("db", {"Volume p_data  remove"})):
+        plan = down_plan("p", observed, observed.of_service(service), volumes=True, images=(), timeout=None, part=True)
+        assert {line for line in done(plan) if not line.startswith("Container")} == gone
+    left = replace(observed, containers=tuple(observed.of_service("db")))
+    plan = down_plan("p", left, left.containers, volumes=False, images=(), timeout=None, part=True)
+    assert "Network p_default  remove" in done(plan)
+
+
 def test_start_begins_with_dependencies_and_leaves_what_runs(tmp_path: Path) -> None:
     observed = up(tmp_path)
     assert not start_plan(observed.containers)

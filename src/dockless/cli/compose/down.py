@@ -69,7 +69,7 @@ def down(
         volumes=volumes,
         images=_images(project, rmi, chosen, services) if rmi else (),
         timeout=timeout,
-        keep_networks=bool(services),
+        part=bool(services),
         keep_volumes=external,
         hooks=pre_stop_hooks(project),
     )

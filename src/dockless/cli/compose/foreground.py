@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockless.cli.failure import Failure
 from dockless.cli.log_view import LogView
-from dockless.cli.output import echo
+from dockless.cli.output import echo, note
 from dockless.cli.progress import Progress, progress_for, wants_colour
 from dockless.cli.session import Session
 from dockless.compose.model import Project
@@ -148,6 +148,7 @@ class _Stage:
             elif isinstance(happening, Ended):
                 self._ended(happening)
                 if self._must_abort(happening) and stopper is None:
+                    note("Aborting on container exit...")
                     stopper = _Background(self._stop)
                     stopper.begin()
             elif isinstance(happening, Lost) and self._stopping == 0 and stopper is None:

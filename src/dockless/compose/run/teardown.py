@@ -35,13 +35,14 @@ def down_plan(
     volumes: bool,
     images: Iterable[str],
     timeout: int | None,
-    keep_networks: bool = False,
+    part: bool = False,
     keep_volumes: Iterable[str] = (),
     hooks: Hooks | None = None,
 ) -> Plan:
     """Stops and removes containers, dependents before their dependencies, then what they were on.
 
-    `images`: names of images to remove as well. `keep_volumes`: names that are somebody else's.
+    `images`: names of images to remove as well. `keep_volumes`: names that are somebody else's. `part`: the containers
+    are those of some services; of networks and volumes goes only what they had and no other container of the project.
     """
     plan = Plan()
     chosen = list(containers)
@@ -50,21 +51,30 @@ def down_plan(
         plan.add(f"remove:{each.id}", RemoveContainer(each.name, volumes=volumes, force=True), stops.get(each.id, ()))
         for each in chosen
     ]
-    if not keep_networks:
-        for network in observed.networks.values():
-            if (network.labels or {}).get(names.PROJECT) == project:
-                after = [f"remove:{each.id}" for each in chosen if network.id in each.networks or "" in each.networks]
+    others = [each for each in observed.containers if each not in chosen]
+    for network in observed.networks.values():
+        if (network.labels or {}).get(names.PROJECT) == project:
+            users = _on_network(chosen, network.id)
+            if not part or (users and not _on_network(others, network.id)):
+                after = [f"remove:{each.id}" for each in users]
                 plan.add(f"network:{network.id}", RemoveNetwork(network.id, network.name), after)
     if volumes:
         kept = frozenset(keep_volumes)
         for volume in observed.volumes.values():
             labels = volume.labels or {}
             if labels.get(names.PROJECT) == project and names.VOLUME in labels and volume.name not in kept:
-                after = [f"remove:{each.id}" for each in chosen if volume.name in each.volumes]
-                plan.add(f"volume:{volume.name}", RemoveVolume(volume.name), after)
+                holders = [each for each in chosen if volume.name in each.volumes]
+                if not part or (holders and not any(volume.name in each.volumes for each in others)):
+                    after = [f"remove:{each.id}" for each in holders]
+                    plan.add(f"volume:{volume.name}", RemoveVolume(volume.name), after)
     for image in dict.fromkeys(images):
         plan.add(f"image:{image}", RemoveImage(image), removed)
     return plan
+
+
+def _on_network(containers: Iterable[Existing], identifier: str) -> list[Existing]:
+    """Those on a network, and those of which the engine does not say on which they are."""
+    return [each for each in containers if identifier in each.networks or "" in each.networks]
 
 
 def stop_plan(containers: Iterable[Existing], timeout: int | None, hooks: Hooks | None = None) -> Plan:
