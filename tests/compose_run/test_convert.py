@@ -108,6 +108,13 @@ def test_limits_and_privileges(tmp_path: Path) -> None:
     assert host.tmpfs == {"/run": "size=1m", "/tmp": ""}
 
 
+def test_processor_keys_that_only_some_engines_honour_are_sent(tmp_path: Path) -> None:
+    keys = "cpu_rt_period: 900000, cpu_rt_runtime: 95000, cpu_count: 2, cpu_percent: 50"
+    host = request(tmp_path, f"services: {{a: {{image: busybox, {keys}}}}}").host_config
+    assert (host.cpu_realtime_period, host.cpu_realtime_runtime) == (900_000, 95_000)
+    assert (host.cpu_count, host.cpu_percent) == (2, 50)
+
+
 def test_a_health_check_is_in_nanoseconds_and_disable_turns_it_off(tmp_path: Path) -> None:
     text = """
     services:
