@@ -36,7 +36,7 @@ class TheirFolder(Folder):
     """What is about the project goes to Docker Compose; what looks at the engine stays ours."""
 
     host: str = ""
-    # It sends ports to expose as they are written, and forgets the mode of a `volumes_from`; on the real Docker, too.
+    # It sends ports to expose as they are written, and forgets the mode of a `volumes_from` (on the real Docker, too).
     unseen = frozenset(("Config.ExposedPorts", "touch /made/y 2>&1"))
 
     @property
