@@ -28,6 +28,7 @@ VALUES = {"--format": "format_", "--hash": "hash_", "-o": "output", "--output": 
 SWITCHES = {
     "--environment": "environment",
     "--images": "images",
+    "--json": "json",
     "--models": "models",
     "--networks": "networks",
     "--no-consistency": "no_consistency",
@@ -57,6 +58,8 @@ def attempt(arguments: list[str]) -> int | None:
         return None
     flags: dict[str, Any] = dict.fromkeys((*SWITCHES.values(), *LEFT_OUT), False)
     flags |= {"format_": "yaml", "hash_": "", "output": ""} | inner[0]
+    if flags["json"]:
+        flags["format_"] = "json"
     if flags["format_"] not in ("yaml", "json"):
         return None
     return _run(_Session(outer[0]), tuple(inner[1]), flags)
