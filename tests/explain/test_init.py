@@ -207,3 +207,10 @@ def test_a_folder_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> No
 def test_what_cannot_be_done_is_said(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     assert words in init(tmp_path, "--yes", *arguments, status=1)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["fastapi", "flask"])
+def test_another_port_is_that_of_both_servers(tmp_path: Path, kind: str) -> None:
+    init(made(tmp_path, APPLICATIONS[kind]), "--yes", "--port", "9100")
+    written = (tmp_path / "Dockerfile").read_text() + (tmp_path / "compose.yaml").read_text()
+    assert "127.0.0.1:9100:9100" in written and "127.0.0.1:9101:9100" in written and "8000" not in written

@@ -68,7 +68,8 @@ def init(
     asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     application = _choose(recognise(looked), kind, folder, asks=asks)
     if port:
-        application = replace(application, port=port, serve=_with_port(application, port))
+        serve, develop = (_on_port(words, application.port, port) for words in (application.serve, application.develop))
+        application = replace(application, port=port, serve=serve, develop=develop)
     if classic and (not application.serve or not application.port or application.kind == "node"):
         raise Failure("--classic is for a web application of Python: a server that is started by one command")
     wanted = classic or database
@@ -115,9 +116,9 @@ def _ask_database() -> bool:
     return click.confirm("The code names no PostgreSQL driver. A PostgreSQL service beside it?", default=False)
 
 
-def _with_port(application: "Application", port: int) -> tuple[str, ...]:
-    old = str(application.port)
-    return tuple(word.replace(f":{old}", f":{port}") if word != old else str(port) for word in application.serve)
+def _on_port(words: tuple[str, ...], old: int, new: int) -> tuple[str, ...]:
+    """A command that names its port, with another one."""
+    return tuple(str(new) if word == str(old) else word.replace(f":{old}", f":{new}") for word in words)
 
 
 def _write(folder: Path, files: Sequence["NewFile"], *, force: bool) -> tuple[list[str], list[str]]:
