@@ -148,7 +148,7 @@ def test_anonymous_volumes_are_kept_when_recreated(folder: Folder) -> None:
 REFUSED = [
     ("ipc: foo", "invalid IPC mode: foo"),
     ("isolation: hyperv", 'Invalid isolation: "hyperv"'),
-    ("storage_opt: {size: 1G}", "--storage-opt"),
+    ("storage_opt: {size: 1G}", "--storage-opt is supported only for overlay over xfs"),
     ("runtime: nope", "nope"),
     ("security_opt: ['foo:bar']", "invalid --security-opt"),
     ("security_opt: ['seccomp:missing.json']", "opening seccomp profile (missing.json) failed"),
@@ -157,7 +157,8 @@ REFUSED = [
     ("mem_limit: 1m", "Minimum memory limit allowed is 6MB"),
     ("blkio_config: {device_read_bps: [{path: /dev/missing, rate: 1mb}]}", "/dev/missing"),
     ("devices: [/dev/missing]", "/dev/missing"),
-    ("gpus: all", "could not select device driver"),
+    ("gpus: all", 'could not select device driver "" with capabilities: [[gpu]]'),
+    ("networks: {default: {link_local_ips: [10.2.3.4]}}", "invalid link local IP address: 10.2.3.4"),
     ("platform: linux/arm64", "platform"),
     ("pull_policy: never\n            image: missing", "missing"),
     ("sysctls: {kernel.nothing: '1'}", "kernel.nothing"),
@@ -178,7 +179,6 @@ REFUSED_BY_OURS = [
     ("logging: {driver: syslog}", "syslog"),
     ("security_opt: ['apparmor:mine']", "apparmor profile mine cannot be applied"),
     ("ipc: container:keys-private", "non-shareable IPC"),
-    ("networks: {default: {link_local_ips: [169.254.1.1]}}", "link-local addresses"),
     ("volumes: [{type: image, source: missing, target: /x}]", "No such image: missing"),
     ("volumes: ['vol:/x']\n        volumes:\n          vol: {driver_opts: {type: nfs, device: ':/x'}}", "type=nfs"),
     (

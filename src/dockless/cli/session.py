@@ -120,10 +120,13 @@ class Session(Struct, dict=True):
     def provided(
         self, project: "Project", services: Iterable[str], progress: "Progress", *, with_deps: bool = True
     ) -> "Project":
-        """The project after the providers among `services` (all, if none is named) have been called.
+        """The project with what is not in its files: the engine's socket for those that ask for it, and what the
+        providers among `services` (all, if none is named) give.
 
         Raises `ProjectError`.
         """
+        if any(service.use_api_socket for service in project.services.values()):
+            project = self._with_api_socket(project)
         if all(service.provider is None for service in project.services.values()):
             return project
         from dockless.compose.run.order import with_dependencies
@@ -132,6 +135,15 @@ class Session(Struct, dict=True):
         asked = tuple(services)
         selected = with_dependencies(project, asked) if with_deps else frozenset(asked or project.services)
         return with_provided(project, selected, progress, self.environ, dry_run=self.dry_run)
+
+    def _with_api_socket(self, project: "Project") -> "Project":
+        from dockless.client.docker_config import ConfigError, auth_entries
+        from dockless.compose.run.api_socket import with_api_socket
+
+        try:
+            return with_api_socket(project, self.client.endpoint, lambda: auth_entries(self.environ))
+        except ConfigError as error:
+            raise Failure(f"resolving credentials failed: {error}") from error
 
     def progress(self, *, quiet: bool = False) -> "Progress":
         from dockless.cli.progress import standard

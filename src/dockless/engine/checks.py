@@ -102,7 +102,7 @@ def _check_modes(host: HostConfig) -> None:
     if host.cgroupns_mode not in ("", "private", "host"):
         raise BadParameter(f"invalid cgroup namespace mode: {host.cgroupns_mode}")
     if host.storage_opt:
-        raise BadParameter(f"--storage-opt is not supported: {', '.join(sorted(host.storage_opt))}")
+        raise BadParameter("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 
 
 def _check_security(option: str) -> None:
@@ -138,8 +138,8 @@ def check_endpoint(record: NetworkRecord, settings: EndpointSettings) -> None:
         for family, text in ((4, settings.ipam_config.ipv4_address), (6, settings.ipam_config.ipv6_address)):
             _check_address(record, family, text)
     check_mac(settings.mac_address, network)
-    if settings.ipam_config and settings.ipam_config.link_local_ips:
-        raise BadParameter(f"network {network}: link-local addresses of a container's own are not supported")
+    for text in (settings.ipam_config and settings.ipam_config.link_local_ips) or ():
+        _check_link_local(network, text)
     for name, value in (settings.driver_opts or {}).items():
         if name == INTERFACE_NAME and _INTERFACE.fullmatch(value):
             continue
@@ -147,6 +147,17 @@ def check_endpoint(record: NetworkRecord, settings: EndpointSettings) -> None:
             raise BadParameter(f"network {network}: {value!r} cannot be the name of an interface")
         if name.startswith("com.docker.network."):
             raise BadParameter(f"network {network}: the endpoint option {name} is not supported")
+
+
+def _check_link_local(network: str, text: str) -> None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise BadParameter(
+            f"invalid config for network {network}: invalid endpoint settings:\ninvalid link-local IP address: {text}"
+        ) from None
+    if not address.is_link_local:
+        raise BadParameter(f"invalid link local IP address: {text}")
 
 
 def _check_address(network: NetworkRecord, family: int, text: str) -> None:

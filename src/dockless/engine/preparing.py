@@ -63,6 +63,10 @@ class Preparation:
 
     async def prepare(self, fabric: Fabric, record: ContainerRecord) -> Prepared:
         """Raises ApiError."""
+        for request in record.host.device_requests or ():
+            # There are no drivers: the toolkits of the makers of such devices are hooks of other runtimes.
+            asked = " ".join(f"[{' '.join(each)}]" for each in request.capabilities or ())
+            raise BadParameter(f'could not select device driver "{request.driver}" with capabilities: [{asked}]')
         folder = self._places.containers / record.id
         layers = self._chain(record.image_id)
         for mount in record.mounts:

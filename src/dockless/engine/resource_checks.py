@@ -34,8 +34,6 @@ def _faults(asked: Resources) -> Iterator[str]:
             yield f"invalid ulimit type: {limit.name}"
         if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
             yield f"ulimit soft limit must be less than or equal to hard limit: {limit.name}"
-    if asked.device_requests:
-        yield "could not select device driver: devices by capability (GPUs) are not supported"
 
 
 def _memory(asked: Resources) -> Iterator[str]:

@@ -6,7 +6,7 @@ is quick and runs in the event loop's thread.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 from dockless.engine import links
 from dockless.engine.checks import INTERFACE_NAME
@@ -174,6 +174,7 @@ class Wiring:
             interface=endpoint.interface,
             names=names_on(record, endpoint),
             default_routes=tuple(leading),
+            link_local=_link_local(endpoint),
         )
 
     def _open_resolver(self, fabric: Fabric, sandbox: Sandbox, record: ContainerRecord) -> None:
@@ -251,6 +252,13 @@ class Wiring:
     def _abandon(self, fabric: Fabric, record: ContainerRecord, sandbox: Sandbox) -> None:
         sandbox.close()
         self.disconnect(fabric, record)
+
+
+def _link_local(endpoint: Endpoint) -> tuple[IPv4Interface | IPv6Interface, ...]:
+    """The addresses that the user gave, on the whole link: /16 and /64 (RFC 3927; RFC 4291, 2.5.6)."""
+    wanted = endpoint.settings.ipam_config
+    texts = (wanted.link_local_ips if wanted else None) or ()
+    return tuple(ip_interface(f"{text}/{16 if ip_address(text).version == 4 else 64}") for text in texts)
 
 
 def unwired(record: ContainerRecord) -> ContainerRecord:

@@ -61,11 +61,12 @@ def plug_in(
 ) -> None:
     """Brings up the endpoint's interface, which must be in the sandbox already, with its addresses and routes."""
     with netns.inside(sandbox.fd, home), NetlinkSocket(NETLINK_ROUTE) as netlink:
-        if any(address.version == 6 for address in endpoint.addresses):
+        addresses = (*endpoint.addresses, *endpoint.link_local)
+        if any(address.version == 6 for address in addresses):
             setting(f"ipv6/conf/{endpoint.interface}/disable_ipv6", "0")
         index = socket.if_nametoindex(endpoint.interface)
         requests = [route.link_up(endpoint.interface)]
-        requests += [route.address_add(index, address) for address in endpoint.addresses]
+        requests += [route.address_add(index, address) for address in addresses]
         netlink.batch(requests + _default_routes(endpoint, gateways, index))
 
 

@@ -27,7 +27,8 @@ class NetworkSpec:
 class EndpointSpec:
     """A container's place on a network. `names` resolve on that network; the first one answers PTR.
 
-    `default_routes`: the IP versions whose default route leads here.
+    `default_routes`: the IP versions whose default route leads here. `link_local`: further addresses of the interface,
+    which only neighbours on the link reach: no name leads to them.
     """
 
     network_id: str
@@ -37,6 +38,7 @@ class EndpointSpec:
     interface: str = "eth0"
     names: tuple[str, ...] = ()
     default_routes: tuple[int, ...] = (4, 6)
+    link_local: tuple[IPv4Interface | IPv6Interface, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def endpoint_value(spec: EndpointSpec, link: int) -> dict[str, Any]:
         "default_routes": spec.default_routes,
         # The relay makes nothing of these: they are for the engine that comes next.
         "interfaces": [str(address) for address in spec.addresses],
+        "link_local": [str(address) for address in spec.link_local],
         "mac": spec.mac,
         "interface": spec.interface,
         "link": link,
@@ -53,6 +54,8 @@ def endpoint_spec(value: Mapping[str, Any]) -> EndpointSpec:
         value["interface"],
         tuple(value["names"]),
         tuple(value["default_routes"]),
+        # A relay that an earlier engine told has none.
+        tuple(ip_interface(address) for address in value.get("link_local", ())),
     )
 
 

@@ -88,8 +88,7 @@ def _create(session: Session, project: "Project", service_name: str, flags: dict
     identity = slug()
     name = flags["name"] or f"{project.name}-{service_name}-run-{identity[:12]}"
     with session.progress(quiet=flags["quiet"]) as progress:
-        if not flags["no_deps"]:
-            project = session.provided(project, [service_name], progress)
+        project = session.provided(project, [service_name], progress, with_deps=not flags["no_deps"])
         service = project.services[service_name]
         if service.provider is not None:
             kind = service.provider.type

@@ -135,8 +135,6 @@ def ignored_keys(service: Service) -> list[str]:
     deploy: Deploy | None = service.deploy
     if service.credential_spec:
         found.append("credential_spec")
-    if service.use_api_socket:
-        found.append("use_api_socket")
     if service.pull_refresh_after:
         found.append("pull_refresh_after")
     if deploy:

@@ -106,12 +106,9 @@ def _volume(project: Project, volume: ServiceVolume, result: Mounted) -> None:
 def _bind(volume: ServiceVolume, result: Mounted) -> None:
     options = volume.bind
     recursive = options.recursive if options else ""
-    if options and options.create_host_path and not recursive:
+    if options is None or (options.create_host_path and not recursive):
         modes = ["ro" if volume.read_only else "rw"]
-        if options.selinux:
-            modes.append(options.selinux)
-        if options.propagation:
-            modes.append(options.propagation)
+        modes += [each for each in (options and options.selinux, options and options.propagation) if each]
         result.binds.append(f"{volume.source}:{volume.target}:{','.join(modes)}")
         return
     if options and options.selinux:
