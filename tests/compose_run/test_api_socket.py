@@ -1,4 +1,4 @@
-"""`use_api_socket`: the engine's socket and the user's registry credentials in a container, as Docker Compose puts them."""
+"""`use_api_socket`: the engine's socket and the user's registry credentials, as Docker Compose puts them."""
 
 import base64
 import json

@@ -19,7 +19,7 @@ class ConfigError(Exception):
 
 
 def auth_entries(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """From each registry to its entry as `auths` has it: `auth` is base64 of name and password. Raises `ConfigError`."""
+    """From each registry to its entry as `auths` has it: `auth` is base64 of name:password. Raises `ConfigError`."""
     config = _read(Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/"), ".docker"), "config.json"))
     found: dict[str, dict[str, str]] = {}
     for registry, entry in sorted(_mapping(config, "auths").items()):

@@ -308,7 +308,8 @@ class Model(Extensible, frozen=True, kw_only=True):
 
 
 class Project(Extensible, frozen=True, kw_only=True):
-    """A loaded project. `services` are those that the active profiles enable, `disabled_services` the others.
+    """A loaded project. `services` are those that the active profiles enable, `disabled_services` the others, and
+    `disabled_secrets` what these are built with: another build may take their images.
 
     `working_dir` is the absolute project directory, `compose_files` the absolute paths of the files given (not of the
     included ones; `-` for standard input), `environment` what interpolation saw (the process's environment over that
@@ -326,5 +327,6 @@ class Project(Extensible, frozen=True, kw_only=True):
     compose_files: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     disabled_services: Mapping[str, Service] = field(default_factory=dict)
+    disabled_secrets: Mapping[str, FileObject] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -66,7 +66,10 @@ def without_unused(project: Project) -> Project:
         used["secrets"].update(secret.source for secret in (service.build.secrets if service.build else ()))
         used["configs"].update(config.source for config in service.configs)
         used["models"].update(service.models)
-    return replace(project, **{kind: _only(getattr(project, kind), names) for kind, names in used.items()})
+    builds = [service.build for service in project.disabled_services.values() if service.build]
+    lent = {secret.source for build in builds for secret in build.secrets}
+    kept = {kind: _only(getattr(project, kind), names) for kind, names in used.items()}
+    return replace(project, **kept, disabled_secrets=_only(project.secrets, lent))
 
 
 def in_dependency_order(project: Project) -> list[str]:

@@ -7,6 +7,7 @@ import click
 from dockless.cli.compose.options import services_argument, stand_ins_option
 from dockless.cli.docker.units import bytes_of
 from dockless.cli.failure import Failure
+from dockless.cli.output import echo
 from dockless.cli.session import Session, pass_session, warn
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 @click.option("--push", is_flag=True, help="Push service images")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress the build output")
 @click.option("-m", "--memory", default="", help="Set memory limit for the build container")
-@click.option("--builder", default="", help="Set builder to use (not supported)")
-@click.option("--check", is_flag=True, help="Check build configuration (not supported)")
-@click.option("--print", "print_", is_flag=True, help="Print equivalent bake file (not supported)")
-@click.option("--provenance", default="", help="Add a provenance attestation (not supported)")
-@click.option("--sbom", default="", help="Add a SBOM attestation (not supported)")
+@click.option("--builder", default="", help="Set builder to use (the engine has one: default)")
+@click.option("--check", is_flag=True, help="Check build configuration: the Dockerfiles are read, nothing is built")
+@click.option("--print", "print_", is_flag=True, help="Print equivalent bake file")
+@click.option("--provenance", default="", help="Add a provenance attestation (only false)")
+@click.option("--sbom", default="", help="Add a SBOM attestation (only false)")
 @click.option("--ssh", default="", help="Set SSH authentications used when building service images (use 'default')")
 @stand_ins_option
 @click.option("--with-dependencies", is_flag=True, help="Also build dependencies (transitively)")
@@ -39,6 +40,11 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     from dockless.compose.run.order import with_dependencies
 
     _refuse_unsupported(flags)
+    if flags["check"]:
+        from dockless.cli.compose.build_check import check
+
+        check(session, services)
+        return
     project = session.load(services)
     for name in services:
         if name not in project.services:
@@ -61,7 +67,15 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
         build_memory=bytes_of(flags["memory"], "memory"),
         build_ssh=dict([flags["ssh"].partition("=")[::2]]) if flags["ssh"] else {},
         prefix_output=len(wanted) > 1,
+        all_platforms=True,
     )
+    if flags["print_"]:
+        import json
+
+        from dockless.compose.run.bake import bake_file
+
+        echo(json.dumps(bake_file(project, wanted, options, push=flags["push"]), indent=2, ensure_ascii=False))
+        return
     if session.dry_run:
         for service in wanted:
             warn(f"would build service {service.name}")
@@ -73,11 +87,14 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
 
 
 def _refuse_unsupported(flags: dict[str, Any]) -> None:
-    """What only BuildKit's own protocol can do. Raises `Failure`."""
-    for name in ("builder", "check", "print_", "provenance", "sbom"):
-        off = "default" if name == "builder" else "false"
-        if flags[name] and flags[name] != off:
-            raise Failure(f"--{name.rstrip('_')} is not supported: images are built by the engine's own builder")
+    """What the engine's builder does not have. Raises `Failure`."""
+    if flags["builder"] not in ("", "default"):
+        raise Failure(
+            f'no builder "{flags["builder"]}" found: images are built by the engine, whose builder is "default"'
+        )
+    for name in ("provenance", "sbom"):
+        if flags[name].lower() not in ("", "false", "0"):
+            raise Failure(f"--{name}: Attestation is not supported by the engine's builder; say --{name}=false")
 
 
 @click.command("pull", short_help="Pull service images")

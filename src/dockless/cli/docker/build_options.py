@@ -1,20 +1,15 @@
 """The options of `build` that have a form of their own: `--secret`, `--ssh`, `--build-context`, `--ulimit`.
 
-Each text becomes a value or a `Failure` that says how it is written. Agents that are started here for keys end with the
-block.
+Each text becomes a value or a `Failure` that says how it is written.
 """
 
 import csv
-import os
-import shutil
-import stat
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dockless.cli.failure import Failure
+from dockless.compose.run.agents import AgentError, agents
 from dockless.wire.building import IMAGE_SCHEME
 from dockless.wire.queries import Ulimit
 
@@ -84,52 +79,14 @@ def ulimits(texts: Iterable[str]) -> tuple[Ulimit, ...]:
 @contextmanager
 def ssh_agents(texts: Iterable[str], environ: Mapping[str, str]) -> Iterator[dict[str, Path]]:
     """`default`, `NAME=SOCKET` or `NAME=KEY[,KEY…]`: agents' sockets by id. Raises `Failure`."""
+    given = {text.partition("=")[0]: text for text in texts}
     with ExitStack() as stack:
-        found = {}
-        for text in texts:
-            name, _, said = text.partition("=")
-            paths = [path for path in said.split(",") if path] or [environ.get("SSH_AUTH_SOCK", "")]
-            if not paths[0]:
-                raise Failure(f"--ssh {text}: no agent is running (SSH_AUTH_SOCK is not set); name a key: {name}=FILE")
-            found[name] = _agent(text, [Path(path) for path in paths], stack.callback)
+        wanted = {name: text.partition("=")[2] for name, text in given.items()}
+        try:
+            found = stack.enter_context(agents(wanted, environ))
+        except AgentError as error:
+            raise Failure(f"--ssh {given[error.name]}: {error}") from error
         yield found
-
-
-def _agent(text: str, paths: list[Path], at_the_end: Callable[..., object]) -> Path:
-    try:
-        kinds = [stat.S_ISSOCK(path.stat().st_mode) for path in paths]
-    except OSError as error:
-        raise Failure(f"--ssh {text}: {error.filename}: {error.strerror}") from error
-    if kinds == [True]:
-        return paths[0].absolute()
-    if any(kinds):
-        raise Failure(f"--ssh {text}: either one agent's socket, or keys")
-    if not shutil.which("ssh-agent") or not shutil.which("ssh-add"):
-        raise Failure(f"--ssh {text}: keys need ssh-agent and ssh-add, which are not installed")
-    folder = tempfile.mkdtemp(prefix="dockless-agent-")
-    at_the_end(shutil.rmtree, folder)
-    socket = Path(folder, "agent")
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    at_the_end(_end, agent)
-    assert agent.stdout is not None
-    agent.stdout.readline()  # it has said where it listens, so it does
-    added = subprocess.run(
-        ["ssh-add", *map(str, paths)],
-        env={**os.environ, "SSH_AUTH_SOCK": str(socket)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if added.returncode:
-        raise Failure(f"--ssh {text}: {added.stderr.strip()}")
-    return socket
-
-
-def _end(agent: "subprocess.Popen[bytes]") -> None:
-    agent.terminate()
-    agent.wait()
-    if agent.stdout is not None:
-        agent.stdout.close()
 
 
 def _content(path: str) -> bytes:

@@ -28,7 +28,10 @@ class ImageError(Exception):
 
 
 class ImageOptions(Struct, frozen=True):
-    """Where images come from. `pull`: `always`, `missing`, `never`, or empty for each service's own policy."""
+    """Where images come from. `pull`: `always`, `missing`, `never`, or empty for each service's own policy.
+
+    `all_platforms`: images are built to be given away, not to be run here: each platform of `build.platforms` is meant.
+    """
 
     build: bool = False
     no_build: bool = False
@@ -43,6 +46,7 @@ class ImageOptions(Struct, frozen=True):
     build_args: Mapping[str, str | None] = field(default_factory=dict)
     build_memory: int = 0
     build_ssh: Mapping[str, str] = field(default_factory=dict)
+    all_platforms: bool = False
 
 
 def image_name(project: Project, service: Service) -> str:
@@ -254,6 +258,7 @@ def _waits(project: Project, service: Service, waiting: Mapping[str, Service]) -
 def build_service(client: Client, project: Project, service: Service, options: ImageOptions, reporter: Reporter) -> str:
     """Builds a service's image and returns its id. Raises `ImageError` with the failed step's output."""
     # The Dockerfile language is a large import, and most commands build nothing.
+    from contextlib import nullcontext
     from pathlib import Path
 
     from dockless.compose.run.context import ContextError, open_context
@@ -269,12 +274,12 @@ def build_service(client: Client, project: Project, service: Service, options: I
     try:
         context = open_context(Path(build.context), build.dockerfile, build.dockerfile_inline or None)
         query = _build_query(project, service, build, reference, context.dockerfile, options)
-        for key in refusals(build, options.build_ssh, ours=client.is_ours):
+        for key in refusals(build, options.build_ssh, ours=client.is_ours, platforms=options.all_platforms):
             warning = f"`{key}` is not supported by the engine's builder and has no effect"
             reporter.line(f"service {service.name}: build: {warning}")
-        given = lent(project, build, context, options.build_ssh) if client.is_ours else None
-        for message in client.images.build(context.stream(), query, given):
-            progress.feed(message)
+        with lent(project, build, context, options.build_ssh) if client.is_ours else nullcontext() as given:
+            for message in client.images.build(context.stream(), query, given):
+                progress.feed(message)
     except (ContextError, LendingError, ApiError) as error:
         reason = error.message if isinstance(error, ApiError) else str(error)
         progress.failed(reason)
@@ -282,6 +287,17 @@ def build_service(client: Client, project: Project, service: Service, options: I
         raise ImageError(f"failed to build {reference} (service {service.name}): {reason.rstrip()}") from error
     reporter.report(subject, "Built", done=True)
     return progress.image_id
+
+
+def build_platform(project: Project, service: Service, build: Build) -> str:
+    """What to build for: empty leaves it to the engine, which builds for its own. Raises `ImageError`."""
+    platform, allowed = service.platform, build.platforms
+    if not platform and (default := project.environment.get("DOCKER_DEFAULT_PLATFORM", "")):
+        if allowed and default not in allowed:
+            said = "build.platforms does not support value set by DOCKER_DEFAULT_PLATFORM"
+            raise ImageError(f'service "{service.name}" {said}: {default}')
+        platform = default
+    return platform or (allowed[0] if len(allowed) == 1 else "")
 
 
 def _build_query(
@@ -302,7 +318,7 @@ def _build_query(
             names.VERSION: names.COMPOSE_VERSION,
         },
         target=build.target,
-        platform=service.platform or (build.platforms[0] if build.platforms else ""),
+        platform=build_platform(project, service, build),
         network_mode=build.network,
         extra_hosts=tuple(f"{host}:{address}" for host, found in build.extra_hosts.items() for address in found),
         no_cache=options.no_cache or build.no_cache,

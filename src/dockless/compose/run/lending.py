@@ -4,13 +4,14 @@ Our own engine takes them; what another one cannot be given is named by `refusal
 """
 
 import os
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dockless.client.building import Lent
 from dockless.compose.model import Build, FileObject, Project, Service
 from dockless.compose.run import names
+from dockless.compose.run.agents import AgentError, agents
 from dockless.compose.run.context import BuildContext
 from dockless.wire.building import IMAGE_SCHEME
 from dockless.wire.queries import Ulimit
@@ -22,17 +23,22 @@ class LendingError(Exception):
     """Something that the build needs is not there; the message says which key wants it."""
 
 
-def lent(project: Project, build: Build, context: BuildContext, ssh: Mapping[str, str]) -> Lent:
-    """`ssh`: further agents, as `--ssh` names them. Raises `LendingError`."""
+@contextmanager
+def lent(project: Project, build: Build, context: BuildContext, ssh: Mapping[str, str]) -> Iterator[Lent]:
+    """`ssh`: further agents, as `--ssh` names them. Agents for keys end with the block. Raises `LendingError`."""
     beside = context.beside.encode() if context.beside is not None else None
-    return Lent(
-        folder=context.root,
-        dockerfile=context.outside,
-        ignore=beside,
-        secrets={each.target or each.source: _content(project, each.source) for each in build.secrets},
-        ssh={name: _agent(name, path, project.environment) for name, path in {**build.ssh, **ssh}.items()},
-        contexts={name: _context(project, name, said) for name, said in build.additional_contexts.items()},
-    )
+    try:
+        with agents({**build.ssh, **ssh}, {**os.environ, **project.environment}) as found:
+            yield Lent(
+                folder=context.root,
+                dockerfile=context.outside,
+                ignore=beside,
+                secrets={each.target or each.source: _content(project, each.source) for each in build.secrets},
+                ssh=found,
+                contexts={name: _context(project, name, said) for name, said in build.additional_contexts.items()},
+            )
+    except AgentError as error:
+        raise LendingError(f"build ssh {error.name}: {error}") from error
 
 
 def needed_services(project: Project, build: Build) -> list[Service]:
@@ -41,8 +47,8 @@ def needed_services(project: Project, build: Build) -> list[Service]:
     return [_service(project, each.removeprefix(_SERVICE)) for each in said if each.startswith(_SERVICE)]
 
 
-def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool) -> list[str]:
-    """The keys that have no effect on this engine."""
+def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool, platforms: bool) -> list[str]:
+    """The keys that have no effect on this engine; `platforms`: whether all of them were asked for."""
     found: dict[str, object] = {
         "cache_to": build.cache_to,
         "entitlements": build.entitlements,
@@ -50,7 +56,7 @@ def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool) -> list[str]:
         "privileged": build.privileged,
         "provenance": build.provenance not in ("", "false"),
         "sbom": build.sbom not in ("", "false"),
-        "platforms` but the first of `platforms": build.platforms[1:],
+        "platforms` of other machines than the engine's in `platforms": platforms and build.platforms[1:],
         "cache_from` of other types than `registry": len(cache_sources(build)) < len(build.cache_from),
     }
     if not ours:
@@ -78,7 +84,7 @@ def ulimits(build: Build) -> tuple[Ulimit, ...]:
 
 
 def _content(project: Project, source: str) -> bytes:
-    secret = project.secrets.get(source, FileObject())
+    secret = project.secrets.get(source) or project.disabled_secrets.get(source, FileObject())
     if secret.environment:
         value = secret.value if secret.value is not None else project.environment.get(secret.environment)
         if value is None:
@@ -90,19 +96,6 @@ def _content(project: Project, source: str) -> bytes:
         return Path(secret.file).read_bytes()
     except OSError as error:
         raise LendingError(f'build secret "{source}": {secret.file}: {error.strerror}') from error
-
-
-def _agent(name: str, path: str, environment: Mapping[str, str]) -> Path:
-    socket = path or environment.get("SSH_AUTH_SOCK", "") or os.environ.get("SSH_AUTH_SOCK", "")
-    if not socket:
-        raise LendingError(f"build ssh {name}: no agent is running (SSH_AUTH_SOCK is not set)")
-    try:
-        is_socket = stat.S_ISSOCK(Path(socket).stat().st_mode)
-    except OSError as error:
-        raise LendingError(f"build ssh {name}: {socket}: {error.strerror}") from error
-    if not is_socket:
-        raise LendingError(f"build ssh {name}: {socket} is no agent's socket: add the key to an agent with ssh-add")
-    return Path(socket)
 
 
 def _service(project: Project, name: str) -> Service:

@@ -22,7 +22,7 @@ from dockless.compose.run.converge import UpOptions
 from dockless.compose.run.convert import Converter
 from dockless.compose.run.execute import Context, Reporter, execute
 from dockless.compose.run.hooks import hooks_of
-from dockless.compose.run.images import ImageError, ImageOptions, build_service, image_name, inspect_images
+from dockless.compose.run.images import ImageError, ImageOptions, build_services, image_name, inspect_images
 from dockless.compose.run.mounts import MountError
 from dockless.compose.run.names import PROJECT
 from dockless.compose.run.observe import Existing, containers_of
@@ -166,8 +166,8 @@ class Watch:
         project = self._project
         self._voice.log(f"Rebuilding service(s) {_quoted(services)} after changes were detected...")
         before = self._images(services)
-        for name in services:
-            build_service(self._client, project, project.services[name], self._options.images, _BuildLog(self._voice))
+        wanted = [project.services[name] for name in services]
+        build_services(self._client, project, wanted, self._options.images, _BuildLog(self._voice))
         self._voice.log(f"service(s) {_quoted(services)} successfully built")
         prepared = prepare(
             self._client,
