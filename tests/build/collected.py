@@ -19,10 +19,12 @@ from typing import IO, Any
 COLLECTION = Path(__file__).with_name("collection")
 LONG_AGO = 1_500_000_000  # the time of all files of the context; what a step makes is younger
 NAMES = sorted(path.stem for path in COLLECTION.glob("*.dockerfile"))
+CHECKS = Path(__file__).with_name("checks")
+CHECKED = sorted(path.stem for path in CHECKS.glob("*.dockerfile"))
 
 
-def options(name: str) -> list[str]:
-    return list(tomllib.loads((COLLECTION / "options.toml").read_text()).get(name, []))
+def options(name: str, folder: Path = COLLECTION) -> list[str]:
+    return list(tomllib.loads((folder / "options.toml").read_text()).get(name, []))
 
 
 def make_context(folder: Path) -> None:

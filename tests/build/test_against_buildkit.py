@@ -1,4 +1,4 @@
-"""The collection built by us and by BuildKit: the same files, the same configuration, the same history.
+"""The collection built by us and by BuildKit: the same files, configuration and history, and the same build checks.
 
 What is known to differ, and why, is in docs/builds.md.
 """
@@ -41,10 +41,11 @@ def ours(shared: Path) -> Iterator[dict[str, collected.Taken]]:
     try:
         run(OURS, environ, "import", str(shared / "base.tar"), "tiny:latest")
         run(OURS, environ, "save", "-o", str(shared / "tiny.tar"), "tiny:latest")
+        reports = check_all((*OURS, "build"), environ, shared)
         failed = build_all((*OURS, "build", "-q"), environ, shared)
         built = [name for name in collected.NAMES if name not in failed]
         run(OURS, environ, "save", "-o", str(shared / "ours.tar"), *(f"built-{name}" for name in built))
-        yield collected.take_apart(shared / "ours.tar") | failed
+        yield collected.take_apart(shared / "ours.tar") | failed | reports
     finally:
         serving.send_signal(signal.SIGINT)
         assert serving.wait(timeout=20) == 0
@@ -81,10 +82,11 @@ def buildkits(shared: Path, ours: dict[str, Any]) -> Iterator[dict[str, collecte
             assert time.monotonic() < deadline and daemon.poll() is None, (base / "log").read_text()[-2000:]
             time.sleep(0.2)
         run(("docker",), environ, "load", "-i", str(shared / "tiny.tar"))
+        reports = check_all(("docker", "buildx", "build"), environ, shared)
         failed = build_all(("docker", "buildx", "build", "-q"), environ, shared)
         built = [name for name in collected.NAMES if name not in failed]
         run(("docker",), environ, "save", "-o", str(shared / "buildkit.tar"), *(f"built-{name}" for name in built))
-        yield collected.take_apart(shared / "buildkit.tar") | failed
+        yield collected.take_apart(shared / "buildkit.tar") | failed | reports
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(timeout=60)
@@ -111,6 +113,23 @@ def build_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -
         return {name: said for name, said in pool.map(one, collected.NAMES) if said}
 
 
+def check_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -> dict[str, Any]:
+    """`--check` of everything: the exit status, the report's first line and its findings, as they are written."""
+
+    def one(name: str) -> tuple[str, Any]:
+        done = subprocess.run(
+            [*command, "--check", "-f", str(collected.CHECKS / f"{name}.dockerfile"),
+             *collected.options(name, collected.CHECKS), "."],
+            env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
+        )  # fmt: skip
+        # BuildKit's client says where a file lies that is not in the context.
+        first, *findings = done.stdout.replace(f"{collected.CHECKS}/", "").split("\nWARNING: ")
+        return f"checked-{name}", (done.returncode, first.strip(), sorted(finding.strip() for finding in findings))
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(pool.map(one, collected.CHECKED))
+
+
 def taken(images: dict[str, Any], name: str) -> collected.Taken:
     if name in images:
         pytest.fail(f"does not build: {images[name]}")
@@ -132,6 +151,11 @@ def test_the_configuration_is_the_same(name: str, ours: dict[str, Any], buildkit
 @pytest.mark.parametrize("name", collected.NAMES)
 def test_the_history_is_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
     assert history(taken(ours, name).config) == history(taken(buildkits, name).config)
+
+
+@pytest.mark.parametrize("name", collected.CHECKED)
+def test_the_build_checks_find_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
+    assert ours[f"checked-{name}"] == buildkits[f"checked-{name}"]
 
 
 def comparable(config: dict[str, Any]) -> dict[str, Any]:

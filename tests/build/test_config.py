@@ -125,7 +125,7 @@ def test_an_argument_without_value_comes_from_the_environment(bench: "Bench") ->
 def test_arguments_that_nobody_asks_for_and_variables_that_are_not_set_are_said(bench: "Bench") -> None:
     bench.build("FROM tiny\nENV A=$NOPE\n", args={"X": "1", "http_proxy": "p"})
     assert bench.warnings() == [
-        "usage of undefined variable $NOPE",
+        "Usage of undefined variable '$NOPE'",
         "One or more build-args [X] were not consumed",
     ]
 

@@ -174,3 +174,44 @@ def test_the_cache_is_shown_and_given_back(dockless: Run, write: Write) -> None:
     assert dockless("builder", "prune", "-f", "--filter", "until=24h").stdout == "Total:\t0B\n"
     assert mount["ID"] in dockless("builder", "prune", "-f").stdout
     assert dockless("builder", "du", "--format", "json").stdout == ""
+
+
+def test_a_check_writes_what_it_finds_and_builds_nothing(dockless: Run, write: Write) -> None:
+    write("ctx/Dockerfile", "FROM busybox AS Base\nENV A=$NOPE B=$PATH\nRUN touch /made\nCMD echo hi\n")
+    before = dockless("images", "-aq").stdout
+    done = dockless("build", "--check", "ctx")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    first, *rest = done.stdout.split("\nWARNING: ")
+    assert first == "Check complete, 3 warnings have been found!\n"
+    assert [part.partition(" ")[0] for part in rest] == ["StageNameCasing", "UndefinedVar", "JSONArgsRecommended"]
+    assert "Dockerfile:2\n" in rest[1]
+    assert "   2 | >>> ENV A=$NOPE B=$PATH\n" in rest[1]
+    asked = json.loads(dockless("build", "--call=check,format=json", "ctx").stdout)
+    assert [one["detail"] for one in asked["warnings"]][1] == "Usage of undefined variable '$NOPE'"
+    assert dockless("images", "-aq").stdout == before
+    write("ctx/Dockerfile", "FROM busybox\n")
+    clean = dockless("build", "--check", "ctx")
+    assert (clean.returncode, clean.stdout) == (0, "Check complete, no warnings found.\n")
+    write("ctx/Dockerfile", "FROM busybox\nFOO\n")
+    assert "unknown instruction: FOO" in dockless("build", "--check", "ctx").stderr
+    assert "not outline" in dockless("build", "--call=outline", "ctx").stderr
+
+
+def test_a_build_ends_with_what_its_checks_found_and_fails_where_the_file_wants_it(dockless: Run, write: Write) -> None:
+    write("ctx/Dockerfile", "FROM busybox AS unused\nCMD a\nFROM busybox\nENV A=$NOPE\nCMD b\n")
+    said = built(dockless, "ctx", "-t", "warned")
+    assert said.endswith(
+        "\n 2 warnings found (build --check shows the lines):\n"
+        " - UndefinedVar: Usage of undefined variable '$NOPE' (line 4)\n"
+        " - JSONArgsRecommended: JSON arguments recommended for CMD"
+        " to prevent unintended behavior related to OS signals (line 5)\n"
+    )
+    write("ctx/Dockerfile", "# check=error=true;skip=UndefinedVar\nFROM busybox\nRUN echo ran\nENV A=$NOPE\nCMD b\n")
+    refused = dockless("build", "--progress", "plain", "ctx")
+    assert refused.returncode == 1
+    assert "lint violation found for rules: JSONArgsRecommended" in refused.stderr
+    assert "ran" not in refused.stderr
+    assert "ran" in built(dockless, "ctx", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all")
+    write("ctx/Dockerfile", "# check=errors=true\nFROM busybox\n")
+    assert 'invalid check option "errors"' in dockless("build", "ctx").stderr

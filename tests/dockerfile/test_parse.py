@@ -129,9 +129,7 @@ def test_continuations_join_and_comments_and_blank_lines_within_vanish() -> None
     assert first.command.words == ("one    two && three",)  # type: ignore[attr-defined]
     assert (first.position.line, first.position.end_line) == (2, 6)
     assert second.position.line == 7
-    assert [warned.message for warned in parsed.warnings] == [
-        "Empty continuation lines will become errors in a future release"
-    ]
+    assert [(position.line, position.last) for position in parsed.empty_continuations] == [(2, 6)]
 
 
 def test_a_doubled_escape_at_the_end_continues_nothing() -> None:

@@ -114,3 +114,12 @@ def test_words_split_only_at_unquoted_blanks() -> None:
 
 def test_env_words_keep_quotes_for_the_expansion() -> None:
     assert split_words(r"""a="x y" b='q' c=d\ e f=""", "\\") == ['a="x y"', "b='q'", r"c=d\ e", "f="]
+
+
+def test_many_stars_cost_no_more_than_one() -> None:
+    """Found by the fuzzer: each star tried every length of every other."""
+    value = {"V": "a/b.c" * 40}
+    stars = "*" * 120
+    assert expand(f"${{V%%$1{stars}z}}", value) == value["V"]
+    assert expand(f"${{V##{stars}}}", value) == ""
+    assert expand(f"${{V//{'*a' * 30}*z/x}}", value) == value["V"]

@@ -19,18 +19,21 @@ from dockless.build import handover
 from dockless.build.cache import BuildCache, Record
 from dockless.build.cacheimages import cache_image, take_steps
 from dockless.build.cachemounts import CacheMounts
+from dockless.build.checking import Checks, image_base
 from dockless.build.digests import Digests
 from dockless.build.draft import Draft
 from dockless.build.errors import BuildCancelled, BuildError
-from dockless.build.events import BuildEvent, Built, Planned, Warned
+from dockless.build.events import BuildEvent, Built, Examined, Planned, Warned
 from dockless.build.options import BuildOptions
 from dockless.build.plan import Plan, make_plan
-from dockless.build.session import Session, Tools, folder_source, platform_variables
+from dockless.build.session import IMAGE_SCHEME, Session, Tools, folder_source, platform_variables
 from dockless.build.sources import Source
 from dockless.build.stage import run_stage
 from dockless.build.steps import Cancellation, StepRunner
 from dockless.build.tree import Tree
-from dockless.dockerfile import Dockerfile, parse
+from dockless.dockerfile import Dockerfile, DockerfileError, parse
+from dockless.dockerfile.checks import Base
+from dockless.dockerfile.checks.settings import BUILD_ARGUMENT
 from dockless.dockerfile.ignore import Ignore, IgnoreError
 from dockless.dockerfile.model import Arg
 from dockless.images.errors import ImageError
@@ -45,7 +48,7 @@ __all__ = ["BaseResolver", "BuildCancelled", "BuildError", "BuildOptions", "Buil
 _IGNORE_FILE = ".dockerignore"
 _MAX_DOCKERFILE = 16 << 20
 # Arguments that may be given without being declared (reference: "Predefined ARGs").
-_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH"}
+_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH", BUILD_ARGUMENT}
 
 
 class BaseResolver(Protocol):
@@ -116,6 +119,23 @@ class Builder:
         progress(Built(image.id, tags))
         return image
 
+    def examine(self, context: Path | None, options: BuildOptions, progress: Callable[[BuildEvent], None]) -> None:
+        """Only the build checks: what they find is told as `Warned`, and nothing is built.
+
+        Of base images that are not here nothing is known. Raises `BuildError`, `DockerfileError`.
+        """
+        dockerfile = read_dockerfile(context, options)
+        progress(Examined(dockerfile.name, dockerfile.text))
+        checks = Checks(dockerfile, options, _context_source(context, options))
+        try:
+            plan = self.plan(dockerfile, options)
+            stages = frozenset(planned.stage.index for planned in plan.stages) if options.target else None
+        except (BuildError, DockerfileError):
+            for warned in checks.warnings(stages=None, base=self._local_base(options)):
+                progress(warned)
+            raise
+        checks.complain(checks.warnings(stages=stages, base=self._local_base(options)), progress)
+
     def take_cache(self, image: Image) -> int:
         """Makes the steps known that a cache image holds; how many were new. Raises `ValueError` where it is none."""
         return take_steps(image.config, self.cache, self._layers)
@@ -126,6 +146,19 @@ class Builder:
             return make_plan(dockerfile, options, platform_variables(options))
         except ImageError as error:
             raise BuildError(str(error)) from error
+
+    def _local_base(self, options: BuildOptions) -> Callable[[str, str], Base | None]:
+        def base(reference: str, platform: str) -> Base | None:
+            named = options.contexts.get(reference, reference)
+            if isinstance(named, Path):
+                return None
+            try:
+                image = self._images.resolve(named.removeprefix(IMAGE_SCHEME))
+            except ImageError:
+                return None  # no reference at all; the build says so, with its line
+            return image_base(image) if image else None
+
+        return base
 
     def _carry_out(
         self,
@@ -161,9 +194,17 @@ class Builder:
                 cancellation,
                 run_stage,
             )
-            for warned in dockerfile.warnings:
-                session.emit(Warned(warned.message, f"{dockerfile.name}:{warned.position.line}"))
-            draft = session.run()
+            checks = Checks(dockerfile, options, session.context)
+            if checks.settings.error:
+                checks.insist(session)
+            try:
+                draft = session.run()
+            except BuildCancelled:
+                raise
+            except Exception:
+                checks.tell(session)
+                raise
+            checks.tell(session)
             _warn_unused(session, plan)
             return draft, session.records
         finally:

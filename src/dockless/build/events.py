@@ -65,10 +65,20 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Warned(msgspec.Struct, frozen=True):
-    """`where` is `Dockerfile:7` or ""."""
+    """`where` is `Dockerfile:7` or "". `rule`, unless "", is the build check that found it, on `first` to `last`."""
 
     message: str
     where: str = ""
+    rule: str = ""
+    first: int = 0
+    last: int = 0
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """The Dockerfile was read, to be checked only; its `text` is what findings point into."""
+
+    name: str
+    text: str
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -78,7 +88,7 @@ class Built(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
 
 
-BuildEvent = Planned | Started | Output | Finished | Failed | Warned | Built
+BuildEvent = Planned | Started | Output | Finished | Failed | Warned | Examined | Built
 
 TRACE = "dockless.build.trace"
 
@@ -96,7 +106,8 @@ def classic_messages(event: BuildEvent) -> list[dict[str, Any]]:
         case Finished(_, cached, _, layer):
             said = [{"stream": " ---> Using cache\n"}] if cached else []
             return [*said, {"stream": f" ---> {_short(layer)}\n"}] if layer else [*said]
-        case Warned(message, where):
+        case Warned(message, where, rule):
+            message = f"{rule}: {message}" if rule else message
             return [{"stream": f"[Warning] {where + ': ' if where else ''}{message}\n"}]
         case Built(image_id, tags):
             return [
@@ -124,8 +135,10 @@ def _plain(event: BuildEvent) -> dict[str, Any]:
             return {"finished": vertex.id, "cached": cached, "seconds": round(seconds, 3), "layer": layer}
         case Failed(vertex, message):
             return {"failed": vertex.id, "message": message}
-        case Warned(message, where):
-            return {"warned": message, "where": where}
+        case Warned(message, where, rule, first, last):
+            return {"warned": message, "where": where, "rule": rule, "lines": [first, last]}
+        case Examined(name, text):
+            return {"examined": name, "text": text}
         case Built(image_id, tags):
             return {"built": image_id, "tags": list(tags)}
 

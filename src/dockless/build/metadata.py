@@ -46,10 +46,9 @@ class Scope(msgspec.Struct, frozen=True):
     escape: str
     given: Mapping[str, str]
     global_variables: Mapping[str, str]
-    unset: set[str]
 
     def expand(self, word: str, draft: Draft) -> str:
-        return expand(word, draft.variables, escape=self.escape, unset=self.unset)
+        return expand(word, draft.variables, escape=self.escape)
 
 
 def is_metadata(instruction: Instruction) -> bool:
@@ -100,9 +99,7 @@ def _maintainer(instruction: Maintainer, draft: Draft, _: Scope) -> None:
 
 def _expose(instruction: Expose, draft: Draft, scope: Scope) -> None:
     words = [
-        word
-        for port in sorted(instruction.ports)
-        for word in expand_words(port, draft.variables, escape=scope.escape, unset=scope.unset)
+        word for port in sorted(instruction.ports) for word in expand_words(port, draft.variables, escape=scope.escape)
     ]
     ports: dict[str, Any] = {port: {} for word in words for port in _ports(word)}
     draft.change(exposed_ports={**draft.config.exposed_ports, **ports})

@@ -12,6 +12,7 @@ import msgspec
 from dockless.build.errors import BuildError
 from dockless.build.events import Vertex
 from dockless.build.options import BuildOptions
+from dockless.dockerfile.arguments import global_variables
 from dockless.dockerfile.errors import Position
 from dockless.dockerfile.model import Add, Copy, Dockerfile, Instruction, Run, Stage, Workdir
 from dockless.dockerfile.mounts import MountError, parse_mount
@@ -65,8 +66,11 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def make_plan(dockerfile: Dockerfile, options: BuildOptions, platform_variables: Mapping[str, str]) -> Plan:
-    """Raises `BuildError` for a target that is not there, a stage that comes too late, a FROM that is empty."""
-    variables = _global_variables(dockerfile, options, platform_variables)
+    """Raises `BuildError` for a target that is not there, a stage that comes too late, a FROM that is empty,
+    `DockerfileError` for an ARG before the first FROM that cannot be expanded."""
+    predefined = {**platform_variables, "TARGETSTAGE": options.target or "default"}
+    given = {name: value for name, value in options.args.items() if value is not None}
+    variables = global_variables(dockerfile, given, predefined)
     target = _target(dockerfile, options)
     drafts = {stage.index: _draft(dockerfile, stage, options, variables) for stage in dockerfile.stages}
     needed = _needed(drafts, target)
@@ -115,22 +119,6 @@ def sources_of(instruction: Instruction) -> list[str]:
 
 def _as_written(value: str) -> str:
     return "0" if value.startswith("$") else value
-
-
-def _global_variables(
-    dockerfile: Dockerfile, options: BuildOptions, platform_variables: Mapping[str, str]
-) -> dict[str, str]:
-    """ARGs before the first FROM, over the predefined ones; each may use those before it."""
-    variables = dict(platform_variables)
-    variables["TARGETSTAGE"] = options.target or "default"
-    for argument in dockerfile.arguments:
-        for name, default in argument.pairs:
-            given = options.args.get(name)
-            if given is not None:
-                variables[name] = given
-            elif default is not None:
-                variables[name] = _expanded(default, variables, dockerfile, argument.position)
-    return variables
 
 
 def _target(dockerfile: Dockerfile, options: BuildOptions) -> int:

@@ -34,7 +34,7 @@ from dockless.images.platform import Platform
 from dockless.images.store import Image
 
 _PATIENCE = 0.5  # seconds between two looks at whether the build was cancelled
-_IMAGE_SCHEME = "docker-image://"
+IMAGE_SCHEME = "docker-image://"
 
 _T = TypeVar("_T")
 
@@ -156,6 +156,12 @@ class Session:
                 raise
         return self._wait(mine)
 
+    def found(self, reference: str, platform: str) -> Image | None:
+        """The image, where the build has looked it up so far and there is one."""
+        with self._guard:
+            known = self._images.get((reference, platform))
+        return known.result() if known is not None and known.done() and known.exception() is None else None
+
     def read(self, name: str, planned: PlannedStage, instruction: Instruction, say: Say) -> Read:
         """What `--from=name` means in a stage; "" is the build context. Raises `BuildError`."""
         if not name:
@@ -207,7 +213,7 @@ class Session:
         named = self.options.contexts.get(reference)
         if isinstance(named, Path):
             raise BuildError(f"the context {reference} is a folder: it can be copied from, not stood on")
-        reference = (named or reference).removeprefix(_IMAGE_SCHEME)
+        reference = (named or reference).removeprefix(IMAGE_SCHEME)
         return self.tools.resolve(reference, platform or None, self.options.pull, say)
 
     def _start(self, planned: PlannedStage) -> "Future[Draft]":

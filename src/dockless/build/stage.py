@@ -63,7 +63,7 @@ class _StageRun:
         self.session = session
         self.planned = planned
         self.draft = Draft.scratch(Platform.host())
-        self.scope = Scope(session.dockerfile.escape, session.given, session.plan.variables, set())
+        self.scope = Scope(session.dockerfile.escape, session.given, session.plan.variables)
         self.no_cache = session.options.no_cache or planned.stage.title in session.options.no_cache_filter
 
     def run(self) -> Draft:
@@ -93,7 +93,6 @@ class _StageRun:
             message = _said(error, instruction)
             self.session.emit(Failed(vertex, message))
             raise self.session.error(message, instruction) from error
-        self.warn_unset(instruction)
         cached = record is not None and record.uses > 0
         layer = record.diff_id if record else ""
         self.session.emit(Finished(vertex, cached=cached, seconds=time.monotonic() - begun, layer=layer))
@@ -216,12 +215,6 @@ class _StageRun:
 
     def warn(self, message: str, instruction: Instruction) -> None:
         self.session.emit(Warned(message, f"{self.session.dockerfile.name}:{instruction.position.line}"))
-
-    def warn_unset(self, instruction: Instruction) -> None:
-        names = sorted(self.scope.unset - self.draft.arguments.keys())
-        self.scope.unset.clear()
-        if names:
-            self.warn(f"usage of undefined variable {', '.join('$' + name for name in names)}", instruction)
 
 
 def _said(error: Exception, instruction: Instruction) -> str:

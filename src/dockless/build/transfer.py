@@ -224,7 +224,7 @@ def _downloads(session: Session, checksum: str, urls: Sequence[str]) -> Iterator
 def _content(document: Heredoc, draft: Draft, scope: Scope) -> bytes:
     body = document.body
     if document.expand:
-        body = expand(body, draft.variables, quotes=False, unset=scope.unset)
+        body = expand(body, draft.variables, quotes=False)
     return body.encode("utf-8", "surrogateescape")
 
 

@@ -85,6 +85,7 @@ def parameters(query: BuildQuery) -> "Query":
         "extrahosts": query.extra_hosts,
         "nocache": query.no_cache,
         "nocachefilter": query.no_cache_filter,
+        "check": query.check,
         "pull": query.pull,
         "q": query.quiet,
         "standins": None if query.stand_ins else "0",
@@ -107,7 +108,7 @@ def parameters(query: BuildQuery) -> "Query":
 
 
 def _ours_only(query: BuildQuery) -> list[str]:
-    found = {"no-cache-filter": query.no_cache_filter, "cache-to": query.cache_to}
+    found = {"no-cache-filter": query.no_cache_filter, "cache-to": query.cache_to, "check": query.check}
     return [f"--{name}" for name, value in found.items() if value]
 
 

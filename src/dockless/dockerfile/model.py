@@ -58,12 +58,13 @@ class Mount(msgspec.Struct, frozen=True):
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
-    """What every instruction has. `keyword` is in capitals."""
+    """What every instruction has. `keyword` is in capitals; `comments` are those right above it, without their mark."""
 
     keyword: str
     original: str
     position: Position
     heredocs: tuple[Heredoc, ...] = ()
+    comments: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -201,15 +202,11 @@ class Stage(msgspec.Struct, frozen=True):
         return self.name or f"stage-{self.index}"
 
 
-class Warned(msgspec.Struct, frozen=True):
-    """Something that works today and should be written otherwise."""
-
-    message: str
-    position: Position
-
-
 class Dockerfile(msgspec.Struct, frozen=True):
-    """A whole file. `arguments` are the ARGs before the first FROM; `escape` the escape character."""
+    """A whole file. `arguments` are the ARGs before the first FROM; `escape` the escape character.
+
+    `empty_continuations` are where instructions go on over an empty line.
+    """
 
     name: str
     text: str
@@ -217,7 +214,7 @@ class Dockerfile(msgspec.Struct, frozen=True):
     arguments: tuple[Arg, ...] = ()
     escape: str = "\\"
     directives: Mapping[str, str] = msgspec.field(default_factory=dict)
-    warnings: tuple[Warned, ...] = ()
+    empty_continuations: tuple[Position, ...] = ()
 
     def stage(self, reference: str) -> Stage | None:
         """The stage of this name (letter case ignored) or number; of two with one name the last."""

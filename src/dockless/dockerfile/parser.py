@@ -38,7 +38,6 @@ from dockless.dockerfile.model import (
     Stopsignal,
     User,
     Volume,
-    Warned,
     Workdir,
 )
 from dockless.dockerfile.mounts import MountError, parse_mount
@@ -59,7 +58,6 @@ def parse(text: str, *, name: str = "Dockerfile") -> Dockerfile:
     source = read_source(text, name, _takes_heredocs)
     arguments: list[Arg] = []
     stages: list[tuple[From, list[Instruction]]] = []
-    warnings = list(source.warnings)
     for line in source.lines:
         instruction = _located(line, source.escape, name, text)
         if isinstance(instruction, From):
@@ -71,9 +69,6 @@ def parse(text: str, *, name: str = "Dockerfile") -> Dockerfile:
         else:
             message = f"no build stage in current context: {instruction.keyword} stands before the first FROM"
             raise DockerfileError(message, name=name, position=instruction.position, text=text)
-        if isinstance(instruction, Maintainer):
-            message = "MAINTAINER is deprecated: use LABEL org.opencontainers.image.authors"
-            warnings.append(Warned(message, instruction.position))
     if not source.lines:
         raise DockerfileError("the Dockerfile holds no instructions", name=name)
     if not stages:
@@ -85,7 +80,7 @@ def parse(text: str, *, name: str = "Dockerfile") -> Dockerfile:
         arguments=tuple(arguments),
         escape=source.escape,
         directives=MappingProxyType(source.directives),
-        warnings=tuple(warnings),
+        empty_continuations=source.empty_continuations,
     )
 
 
@@ -118,6 +113,7 @@ class _Line:
             "original": line.text.strip(),
             "position": line.position,
             "heredocs": line.heredocs,
+            "comments": line.comments,
         }
 
     def flags(self, **kinds: str) -> Flags:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from dockless.dockerfile.errors import DockerfileError, Position
-from dockless.dockerfile.model import Heredoc, Warned
+from dockless.dockerfile.model import Heredoc
 from dockless.dockerfile.words import WordError, shell_words
 
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True):
     lines: tuple[LogicalLine, ...]
     directives: dict[str, str]
     escape: str
-    warnings: tuple[Warned, ...]
+    empty_continuations: tuple[Position, ...]
 
 
 def read_source(text: str, name: str, takes_heredocs: Callable[[str], bool]) -> Source:
@@ -71,7 +71,7 @@ class _Reader:
         self.directives: dict[str, str] = {}
         self.directives_over = False
         self.escape = "\\"
-        self.warnings: list[Warned] = []
+        self.empty_continuations: list[Position] = []
 
     def read(self) -> Source:
         lines: list[LogicalLine] = []
@@ -86,7 +86,7 @@ class _Reader:
                 continue
             lines.append(self.logical(line, tuple(comments)))
             comments.clear()
-        return Source(tuple(lines), self.directives, self.escape, tuple(self.warnings))
+        return Source(tuple(lines), self.directives, self.escape, tuple(self.empty_continuations))
 
     def take(self) -> str:
         line = self.lines[self.at].rstrip("\r")
@@ -137,7 +137,7 @@ class _Reader:
         whole = "".join(pieces)
         position = Position(start, column, self.at)
         if empty_line:
-            self.warnings.append(Warned("Empty continuation lines will become errors in a future release", position))
+            self.empty_continuations.append(position)
         heredocs = tuple(self.heredocs(whole, position)) if "<<" in whole and self.takes_heredocs(whole) else ()
         return LogicalLine(whole, Position(start, column, self.at), heredocs, comments)
 

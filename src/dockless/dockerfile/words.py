@@ -356,8 +356,20 @@ def _tokens(pattern: str) -> list[str]:
 
 
 def _regex(tokens: list[str], *, greedy: bool) -> re.Pattern[str]:
-    wild = {"*": ".*" if greedy else ".*?", "?": "."}
-    return re.compile("".join(wild.get(token, token) for token in tokens))
+    """What stands between two stars is taken where it comes first, and never looked for again: the end of the match
+    depends on the last star alone, and many stars (`${v%%***…}`) cost no more than one."""
+    pieces = [""]
+    for token in tokens:
+        if token == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += "." if token == "?" else token
+    first, *between = pieces
+    if not between:
+        return re.compile(first)
+    *middle, last = between
+    inner = "".join(f"(?>.*?{piece})" for piece in middle if piece)
+    return re.compile(f"{first}{inner}{'.*' if greedy else '.*?'}{last}")
 
 
 def _trimmed(value: str, pattern: str, at_end: bool, greedy: bool) -> str:

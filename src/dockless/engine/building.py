@@ -115,6 +115,11 @@ class Building:
             resolve_base = functools.partial(self._obtaining.base, stand_ins=query.stand_ins)
 
             def work() -> None:
+                if query.check:
+                    self._builder.examine(
+                        lent.folder or received, options, lambda event: _say(feed, event, quiet=False)
+                    )
+                    return
                 with self._store.layers.use():
                     for name in query.cache_from:
                         self._take_cache(name, lambda line: feed.put(Progress(status=line)))

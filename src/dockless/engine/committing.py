@@ -138,7 +138,7 @@ def changed(config: ImageContainerConfig, changes: Sequence[str]) -> ImageContai
     """With Dockerfile instructions that only change the configuration carried out. Raises BadParameter."""
     draft = Draft.of_image(ImageConfig(config=config))
     draft.config = config
-    scope = Scope("\\", {}, {}, set())
+    scope = Scope("\\", {}, {})
     for change in changes:
         try:
             instruction = parse_trigger(change)

@@ -143,6 +143,7 @@ def build_query(query: Query, registry_config: str, lending: str = "") -> BuildQ
         extra_hosts=tuple(host for host in query.all("extrahosts") if host),
         no_cache=query.flag("nocache"),
         no_cache_filter=query.all("nocachefilter"),
+        check=query.flag("check"),
         pull=query.flag("pull"),
         stand_ins=query.flag("standins", True),
         quiet=query.flag("q"),

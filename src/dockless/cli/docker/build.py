@@ -13,7 +13,7 @@ import msgspec
 from dockless.cli.docker import build_options
 from dockless.cli.docker.units import bytes_of
 from dockless.cli.environment import labels
-from dockless.cli.failure import Failure
+from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo
 from dockless.cli.session import Session, pass_session
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--build-context", multiple=True, metavar="NAME=FOLDER", help="Additional contexts, or images to take")
 @click.option("--cache-from", multiple=True, help="Where known steps come from: an image, or type=local,src=FOLDER")
 @click.option("--cache-to", multiple=True, help="Where known steps go: type=registry,ref=NAME, type=local,dest=FOLDER")
+@click.option("--call", default="build", help="What is done: build, or check (check,format=json)")
+@click.option("--check", is_flag=True, help="Only the build checks: shorthand for --call=check")
 @click.option("-f", "--file", "dockerfile", default="", help="Name of the Dockerfile (default: PATH/Dockerfile)")
 @click.option("--force-rm", is_flag=True, help="Always remove intermediate containers")
 @click.option("--iidfile", default="", help="Write the image ID to the file")
@@ -80,6 +82,7 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
     for name in ("provenance", "sbom"):
         if flags[name].lower() not in ("false", "0"):
             raise Failure(f"--{name}: attestations are not made here; leave it out, or say --{name}=false")
+    call, form = build_options.call(flags["call"], check=flags["check"])
     outputs = parse_outputs(flags["output"], push=flags["push"])
     with ExitStack() as stack:
         agents = stack.enter_context(build_options.ssh_agents(flags["ssh"], session.environ))
@@ -93,6 +96,9 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
             ssh=agents,
             contexts=build_options.named_contexts(flags["build_context"]),
         )
+        if call == "check":
+            _check(session, context, _query(session, flags, dockerfile), lent, form)
+            return
         caches = stack.enter_context(Caches(flags["cache_from"], flags["cache_to"]).ready(session.client))
         query = msgspec.structs.replace(
             _query(session, flags, dockerfile),
@@ -111,6 +117,27 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
         _write_metadata(flags["metadata_file"], image, query.tags)
     if flags["quiet"]:
         echo(image)
+
+
+def _check(session: Session, context: Iterable[bytes], query: "BuildQuery", lent: "Lent", form: str) -> None:
+    """Writes what the build checks find. Raises `Failure` for a mistake, `Exit` where there is a finding."""
+    from dockless.cli.docker.build_checks import report, report_json
+    from dockless.cli.docker.build_progress import Examination
+
+    view = Examination()
+    failure: Failure | None = None
+    try:
+        _run(session, context, msgspec.structs.replace(query, check=True), lent, view)
+    except Failure as error:
+        failure = error
+    if form == "json":
+        echo(report_json(view.findings, view.name, view.text, str(failure or "")))
+    elif view.findings or failure is None:
+        echo(report(view.findings, view.text))
+    if failure is not None and form != "json":
+        raise failure
+    if failure is not None or view.findings:
+        raise Exit(1)
 
 
 def _query(session: Session, flags: dict[str, Any], dockerfile: str) -> "BuildQuery":

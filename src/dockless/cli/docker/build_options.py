@@ -27,6 +27,18 @@ def fields(option: str, text: str) -> dict[str, str]:
     return found
 
 
+def call(text: str, *, check: bool) -> tuple[str, str]:
+    """`--call=check,format=json`: what is to be done, build or check, and in which form. Raises `Failure`."""
+    first, _, rest = text.partition(",")
+    kind = "check" if check or first == "lint" else first
+    form = fields("call", rest).get("format", "text") if rest else "text"
+    if kind not in ("build", "check"):
+        raise Failure(f"--call {text}: build and check can be called here (not outline, not targets)")
+    if form not in ("text", "json"):
+        raise Failure(f"--call {text}: the format is text or json")
+    return kind, form
+
+
 def secrets(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, bytes]:
     """`id=NAME[,src=FILE|,env=VARIABLE]`: contents by id. Raises `Failure`."""
     found: dict[str, bytes] = {}

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
+from dockless.cli.docker.build_checks import raw_warning, summary
 from dockless.cli.output import note
 from dockless.cli.progress import Live, is_terminal, wants_colour
 from dockless.wire.progress import Progress
@@ -48,6 +49,7 @@ class _View:
 
     def __init__(self) -> None:
         self.steps: dict[str, dict[str, Any]] = {}
+        self.findings: list[dict[str, Any]] = []  # of the build checks
         self._traced = False
 
     def feed(self, message: Progress) -> None:
@@ -68,8 +70,12 @@ class _View:
             self.finished(self._step(event["finished"]), cached=event["cached"], seconds=event["seconds"])
         elif "failed" in event:
             self.failed(self._step(event["failed"]), event["message"])
+        elif event.get("rule"):
+            self.findings.append(event)
         elif "warned" in event:
             self.warned(f"{event['where']}: {event['warned']}" if event["where"] else event["warned"])
+        elif "examined" in event:
+            self.examined(event["examined"], event["text"])
         elif "built" in event:
             self.built(event["built"], event["tags"])
 
@@ -94,6 +100,8 @@ class _View:
 
     def warned(self, text: str) -> None: ...
 
+    def examined(self, name: str, text: str) -> None: ...
+
     def built(self, image: str, tags: list[str]) -> None: ...
 
     def __enter__(self) -> Self:
@@ -102,6 +110,18 @@ class _View:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class Examination(_View):
+    """What `build --check` is told: the Dockerfile and the findings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.text = ""
+
+    def examined(self, name: str, text: str) -> None:
+        self.name, self.text = name, text
 
 
 def _classic(message: Progress) -> None:
@@ -172,6 +192,12 @@ class Plain(_View):
         self._stream.write(text + "\n")
         self._stream.flush()
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for line in summary(self.findings):
+            self._write(line)
+
 
 class Tty(_View):
     """A line for each step that makes something, with the last line that it wrote."""
@@ -212,6 +238,8 @@ class Tty(_View):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for line in summary(self.findings):
+            self._live.line(line)
         self._live.__exit__(kind, error, trace)
 
 
@@ -247,6 +275,12 @@ class RawJson(_View):
 
     def warned(self, text: str) -> None:
         self._write({"warnings": [{"level": 1, "short": base64.b64encode(text.encode()).decode()}]})
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.findings:
+            self._write({"warnings": [raw_warning(finding) for finding in self.findings]})
 
     def _vertex(self, step: dict[str, Any]) -> dict[str, Any]:
         begun = {"started": self._begun[step["id"]]} if step["id"] in self._begun else {}

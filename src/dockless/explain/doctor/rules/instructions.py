@@ -390,10 +390,8 @@ USER nobody
 )
 def empty_continuation(recipe: Recipe) -> Iterator[Hit]:
     """A line that ends in a backslash goes on in the next one; an empty line there is skipped today."""
-    for warned in recipe.parsed.warnings:
-        if not warned.message.startswith("Empty continuation"):
-            continue
-        first, last = warned.position.line, warned.position.last
+    for position in recipe.parsed.empty_continuations:
+        first, last = position.line, position.last
         empty = [number for number in range(first + 1, last + 1) if not recipe.text.line(number).strip()]
         edits = tuple(recipe.edit(recipe.text.offset(n), recipe.text.offset(n + 1), "") for n in empty)
         yield Hit(

@@ -1,0 +1,4 @@
+#  Check = skip=StageNameCasing , MaintainerDeprecated
+FROM tiny AS Base
+CMD a
+MAINTAINER me

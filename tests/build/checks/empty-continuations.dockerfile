@@ -1,0 +1,13 @@
+FROM tiny
+RUN echo a && \
+
+    echo b
+RUN echo a && \
+  # comment
+
+    echo b && \
+
+    echo c
+ENV A=b \
+
+  C=d

@@ -1,0 +1,3 @@
+# check=skip=StageNameCasing;error=true
+FROM tiny AS Base
+CMD ["a"]

@@ -1,0 +1,3 @@
+# check=error=true
+FROM tiny AS Base
+CMD a

@@ -1,0 +1,5 @@
+From tiny AS a
+From tiny as b
+FROM tiny As c
+from tiny As d
+froM tiny aS e

@@ -1,0 +1,16 @@
+FROM tiny
+CMD ["a"]
+CMD ["b"]
+CMD ["c"]
+ENTRYPOINT ["a"]
+ENTRYPOINT ["b"]
+HEALTHCHECK CMD ["a"]
+HEALTHCHECK CMD ["b"]
+USER a
+USER b
+SHELL ["a"]
+SHELL ["b"]
+STOPSIGNAL 9
+STOPSIGNAL 15
+FROM tiny
+CMD ["a"]

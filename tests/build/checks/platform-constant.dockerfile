@@ -1,0 +1,15 @@
+FROM --platform=linux/amd64 tiny AS x-amd64-y
+FROM --platform=linux/amd64 tiny AS amd
+FROM --platform=linux/amd64 tiny AS linux
+FROM --platform=linux/amd64 tiny AS linux_amd
+FROM --platform=linux/amd64 tiny AS x86
+FROM --platform=linux/amd64 tiny AS linux-amd64
+FROM --platform=linux/arm/v7 scratch AS armv7
+FROM --platform=linux/arm/v7 scratch AS v7
+FROM --platform=linux/arm/v7 scratch AS armhf
+FROM --platform=amd64 scratch AS foo-amd64-baz
+FROM --platform=linux scratch AS foolinux
+FROM --platform=windows/amd64 scratch AS windows
+FROM --platform=linux/amd64 scratch AS myamd64
+FROM --platform=linux/amd64 scratch AS my-linuxamd64
+FROM --platform=linux/${TARGETARCH} tiny

@@ -1,0 +1,10 @@
+FROM --platform=$TARGETPLATFORM tiny AS a
+FROM --platform=${TARGETPLATFORM} tiny AS b
+FROM --platform=$BUILDPLATFORM tiny AS c
+FROM --platform=linux/amd64 tiny AS d
+FROM --platform=linux/amd64 tiny AS build_amd64
+FROM --platform=linux/arm64 scratch AS build-arm64
+FROM --platform=$TARGETOS/$TARGETARCH tiny AS e
+FROM --platform=linux/$TARGETARCH tiny AS g
+FROM --platform="linux/amd64" tiny AS h
+FROM --platform=linux/amd64 c AS i

@@ -1,0 +1,4 @@
+# check=skip=all
+FROM tiny AS Base
+CMD a
+MAINTAINER me

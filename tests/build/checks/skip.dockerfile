@@ -1,0 +1,4 @@
+# check=skip=StageNameCasing,JSONArgsRecommended
+FROM tiny AS Base
+CMD a
+MAINTAINER me

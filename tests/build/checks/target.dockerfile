@@ -1,0 +1,17 @@
+from tiny as Dead
+MAINTAINER x
+WORKDIR rel
+ENV SECRET=$undef
+ENV A b
+EXPOSE 80/TCP
+CMD a
+CMD b
+FROM tiny AS wanted
+CMD a
+FROM tiny
+ENV X=$API_KEY
+ONBUILD WORKDIR rel
+ONBUILD ENV A b
+ONBUILD ENV PASSWORD=x
+ONBUILD CMD foo
+onbuild run true
