@@ -1,4 +1,4 @@
-"""Verbs of Docker Compose beside the daily ones: `commit`, `export`, `publish`, and `--dry-run` after a verb."""
+"""Verbs of Docker Compose beside the daily ones: `commit`, `export`, and `--dry-run` after a verb."""
 
 import shutil
 import socket
@@ -33,12 +33,6 @@ def test_a_services_container_is_committed_and_exported(folder: Folder) -> None:
     assert (done.returncode, "no such service: nobody" in done.stderr) == (1, True)
 
 
-def test_publish_is_refused_and_says_what_to_do(folder: Folder) -> None:
-    folder.write(ONE)
-    done = folder.run("publish", "here/app:1")
-    assert (done.returncode, "publish is not supported" in done.stderr) == (1, True)
-
-
 def test_dry_run_may_stand_after_the_verb_and_does_nothing(folder: Folder) -> None:
     folder.write(ONE)
     assert "Container p-a-1  create" in folder.ok("up", "--dry-run", "-d")
@@ -51,18 +45,10 @@ def test_dry_run_may_stand_after_the_verb_and_does_nothing(folder: Folder) -> No
     assert len(folder.rows("compose", "ps", "-a")) == 1
 
 
-def test_build_flags_that_no_engine_here_can_follow_are_refused_by_name(folder: Folder) -> None:
-    folder.write("services: {a: {build: .}}")
-    for flag in ("--check", "--print", "--builder=x", "--sbom=true", "--provenance=max"):
-        done = folder.run("compose", "build", flag)
-        assert (done.returncode, f"{flag.partition('=')[0]} is not supported" in done.stderr) == (1, True), flag
-
-
 @pytest.mark.parametrize(
     ("key", "named"),
     [
         ("credential_spec: {file: x.json}", "credential_spec"),
-        ("use_api_socket: true", "use_api_socket"),
         ("deploy: {labels: {a: b}}", "deploy.labels"),
         ("deploy: {update_config: {parallelism: 2}}", "deploy.update_config"),
         ("deploy: {rollback_config: {parallelism: 2}}", "deploy.rollback_config"),

@@ -21,7 +21,7 @@ COMPOSE: dict[str, Entry] = {
     "pause": Entry("compose.lifecycle:pause", "Pause services"),
     "port": Entry("compose.lists:port", "Print the public port for a port binding"),
     "ps": Entry("compose.ps:ps", "List containers"),
-    "publish": Entry("compose.images_of:publish", "Publish compose application (not supported)"),
+    "publish": Entry("compose.publish:publish", "Publish compose application"),
     "pull": Entry("compose.build:pull", "Pull service images"),
     "push": Entry("compose.build:push", "Push service images"),
     "restart": Entry("compose.lifecycle:restart", "Restart service containers"),

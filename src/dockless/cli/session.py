@@ -4,7 +4,7 @@ Both are made when they are first needed, and each costs its imports only then.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dockless.cli.progress import Progress
     from dockless.client.api import Client
     from dockless.compose.load import LoadOptions
+    from dockless.compose.load.options import Fetched
     from dockless.compose.model import Project
     from dockless.compose.run.convert import Converter
 
@@ -51,6 +52,12 @@ class Session(Struct, dict=True):
         environ = self.environ | {"DOCKER_HOST": self.host} if self.host else self.environ
         return connect(environ)
 
+    @cached_property
+    def fetch(self) -> "Callable[[str], Fetched]":
+        from dockless.cli.remote import fetcher
+
+        return fetcher(self.environ)
+
     def names_project(self) -> bool:
         """Whether the command line or the environment names a project or its files."""
         return bool(self.files or self.project_name or self.project_directory or self.environ.get("COMPOSE_FILE"))
@@ -80,6 +87,7 @@ class Session(Struct, dict=True):
             profiles=self.profiles,
             services=tuple(services),
             all_resources=self.all_resources,
+            fetch=self.fetch,
             **cast(dict[str, Any], settings),
         )
 

@@ -83,7 +83,7 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     with session.progress(quiet=flags["quiet"]) as progress:
         build_services(session.client, project, wanted, options, progress)
     if flags["push"]:
-        _push(session, project, wanted, ignore_failures=False, quiet=flags["quiet"])
+        push_images(session, project, wanted, ignore_failures=False, quiet=flags["quiet"])
 
 
 def _refuse_unsupported(flags: dict[str, Any]) -> None:
@@ -161,10 +161,11 @@ def push(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
             raise Failure(f"no such service: {name}")
     chosen = with_dependencies(project, services) if flags["include_deps"] else services or project.services
     wanted = [service for name in chosen if (service := project.services[name]).build is not None and service.image]
-    _push(session, project, wanted, ignore_failures=flags["ignore_push_failures"], quiet=flags["quiet"])
+    push_images(session, project, wanted, ignore_failures=flags["ignore_push_failures"], quiet=flags["quiet"])
 
 
-def _push(session: Session, project: Any, services: Any, *, ignore_failures: bool, quiet: bool) -> None:
+def push_images(session: Session, project: Any, services: Any, *, ignore_failures: bool, quiet: bool) -> None:
+    """Raises `ApiError` for the first that fails, unless failures are to be told only."""
     from dockless.compose.run.images import image_name, split_reference
     from dockless.wire.errors import ApiError
 

@@ -1,4 +1,4 @@
-"""`commit`, `export`, `publish` and `bridge` of a project."""
+"""`commit`, `export` and `bridge` of a project."""
 
 import click
 
@@ -59,25 +59,6 @@ def export(session: Session, /, service: str, index: int, output: str) -> None:
         return
     with session.client.containers.export(container.id) as archive:
         write_archive(archive, output)
-
-
-@click.command("publish", short_help="Publish compose application")
-@click.option("--app", is_flag=True, help="Published compose application (includes referenced images)")
-@click.option("--oci-version", default="", help="OCI image/artifact specification version")
-@click.option("--resolve-image-digests", is_flag=True, help="Pin image tags to digests")
-@click.option("--with-env", is_flag=True, help="Include environment variables in the published OCI artifact")
-@click.option("-y", "--yes", is_flag=True, help='Assume "yes" as answer to all prompts')
-@click.argument("repository", metavar="REPOSITORY[:TAG]")
-def publish(repository: str, **_: object) -> None:
-    """Publish compose application: not supported.
-
-    Write the project with `config --resolve-image-digests -o FILE` and push its images with `push` instead.
-    """
-    raise Failure(
-        f"publish is not supported: dockless does not make OCI artifacts of projects, so {repository} is left alone.\n"
-        "  `dockless push` uploads the images; `dockless config --resolve-image-digests -o FILE` writes a file that "
-        "names them by digest"
-    )
 
 
 @click.command("bridge", short_help="Convert compose files into another model", context_settings=_ANYTHING)

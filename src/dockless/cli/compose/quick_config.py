@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dockless.cli.compose.config_text import text
+from dockless.cli.remote import fetcher
 from dockless.compose.load.loader import load
 from dockless.compose.load.options import LoadOptions
 from dockless.compose.model import Project
@@ -112,7 +113,8 @@ class _Session:
 
     def load_options(self, services: tuple[str, ...] = (), **settings: Any) -> LoadOptions:
         environ = dict(os.environ)
-        return LoadOptions(services=services, environ=environ, cwd=Path.cwd(), **self._options, **settings)
+        fetch = fetcher(environ)
+        return LoadOptions(services=services, environ=environ, cwd=Path.cwd(), fetch=fetch, **self._options, **settings)
 
     def load_with(self, options: LoadOptions) -> Project:
         project = load(options)

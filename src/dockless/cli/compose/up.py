@@ -11,6 +11,7 @@ from dockless.cli.compose.options import (
     services_argument,
     stand_ins_option,
 )
+from dockless.cli.compose.remote_stack import confirm
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo
 from dockless.cli.session import Session, pass_session, warn
@@ -88,6 +89,7 @@ def up(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     if flags["menu"]:
         warn("--menu has no effect: there are no interactive shortcuts")
     project = session.load(services)
+    confirm(session, project, yes=flags["yes"])
     options = _up_options(flags, start=not flags["no_start"])
     if detach or session.dry_run:
         _detached(session, project, services, options, _image_options(session, flags), with_deps=not flags["no_deps"])

@@ -16,6 +16,7 @@ from dockless.compose.load.extends import Extender
 from dockless.compose.load.include import Includer
 from dockless.compose.load.interpolation import Interpolation
 from dockless.compose.load.merge import merge
+from dockless.compose.load.options import Fetched
 from dockless.compose.load.reading import read, strip_tags
 from dockless.compose.load.sources import read_file
 from dockless.compose.load.tree import Files, Map, Path
@@ -35,6 +36,7 @@ class Context(Struct, frozen=True):
     texts: Mapping[str, bytes]
     interpolate: bool
     resolve_paths: bool
+    fetch: Callable[[str], Fetched] | None
 
     def within(self, working_dir: str, environment: Mapping[str, str]) -> "Context":
         """The same load, seen from an included project."""

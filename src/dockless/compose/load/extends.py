@@ -7,7 +7,7 @@ from dockless.compose.errors import ComposeError, Problem
 from dockless.compose.load import paths, unicity
 from dockless.compose.load.canonical import canonical
 from dockless.compose.load.merge import merge
-from dockless.compose.load.sources import refuse_remote
+from dockless.compose.load.sources import fetched
 from dockless.compose.load.tree import Path, Trouble, clone
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class Extender:
         """Another file's services in canonical form, their paths made relative to this project's folder."""
         from dockless.compose.load import documents
 
-        refuse_remote(file)
+        remote = fetched(file, self._context.fetch)
         folder = os.path.dirname(path) if path != self._path else self._context.working_dir
-        full = os.path.normpath(os.path.join(folder, file))
+        full = remote.path if remote else os.path.normpath(os.path.join(folder, file))
         if not os.path.isfile(full):
             self._fail(
                 services, name, f'cannot extend service "{name}" in {path}: open {full}: no such file or directory'
@@ -106,7 +106,8 @@ class Extender:
         others: Any = tree.get("services")
         if not isinstance(others, dict):
             self._fail(services, name, f'cannot extend service "{name}" in {full}: no services section')
-        relative = os.path.relpath(os.path.dirname(full), context.working_dir)
+        # Docker Compose takes paths in a repository's file from the repository's root.
+        relative = os.path.relpath(remote.folder if remote else os.path.dirname(full), context.working_dir)
         references = {key: service.pop("extends") for key, service in others.items() if _extends(service)}
         paths.resolve({"services": others}, relative, context.home, context.files)
         for key, reference in references.items():

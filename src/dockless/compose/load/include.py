@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dockless.compose.errors import ComposeError
-from dockless.compose.load.sources import add_env_files, refuse_remote
+from dockless.compose.load.sources import add_env_files, fetched
 from dockless.compose.load.tree import Trouble
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ class Includer:
         files = self._texts(tree, index, settings, "path")
         if not files:
             self._fail(tree, (index,), "an include needs a `path`")
-        for file in files:
-            refuse_remote(file)
-        full = [os.path.normpath(os.path.join(context.working_dir, file)) for file in files]
+        remote = [fetched(file, context.fetch) for file in files]
+        full = [
+            found.path if found else os.path.normpath(os.path.join(context.working_dir, file))
+            for file, found in zip(files, remote, strict=True)
+        ]
         for path in full:
             if not os.path.isfile(path):
                 self._fail(tree, (index,), f"open {path}: no such file or directory")

@@ -78,6 +78,7 @@ class _Load:
             home=home_of(environment),
             standard_input=options.standard_input,
             texts=options.texts,
+            fetch=options.fetch,
             interpolate=options.interpolate,
             resolve_paths=options.resolve_paths,
         )

@@ -13,6 +13,13 @@ def read_standard_input() -> str:
     return sys.stdin.read()
 
 
+class Fetched(Struct, frozen=True):
+    """A compose file that was elsewhere: its `path` here, and the `folder` that holds all that came with it."""
+
+    path: str
+    folder: str
+
+
 class LoadOptions(Struct, frozen=True, kw_only=True):
     """As the command line gives them.
 
@@ -40,5 +47,7 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     """Reads `env_file` into `environment`; False leaves both as written (`config --no-env-resolution`, `--hash`)."""
     consistency: bool = True
     standard_input: Callable[[], str] = read_standard_input
+    fetch: Callable[[str], Fetched] | None = None
+    """Brings a compose file that a git repository or a registry has; None: such files are refused."""
     texts: Mapping[str, bytes] = field(default_factory=dict)
     """What stands for the content of compose files (by absolute path): changes that have not been written yet."""

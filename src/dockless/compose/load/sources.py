@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from dockless.compose.errors import ComposeError, NoConfigurationError
 from dockless.compose.load.environment import read_env_file
-from dockless.compose.load.options import LoadOptions
+from dockless.compose.load.options import Fetched, LoadOptions
 from dockless.compose.load.tree import Files
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -22,13 +22,17 @@ _REMOTE = ("git@", "git://", "ssh://", "http://", "https://", "oci://", "github.
 
 
 class Sources(Struct, frozen=True):
-    """`files` are absolute paths or `-`; `environment` is the process's over that of the env files."""
+    """`files` are absolute paths or `-`; `environment` is the process's over that of the env files.
+
+    `home` is the folder that a project without a name is called after: not that of files from elsewhere.
+    """
 
     files: tuple[str, ...]
     working_dir: str
     environment: dict[str, str]
     profiles: tuple[str, ...]
     env_files: tuple[str, ...] = ()
+    home: str = ""
 
 
 def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sources:
@@ -36,21 +40,36 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
     cwd = str(options.cwd)
     directory = os.path.join(cwd, options.project_directory) if options.project_directory else ""
     environment = dict(options.environ)
-    named = tuple(path if path == "-" else os.path.join(cwd, path) for path in options.files)
-    for path in options.files:
-        refuse_remote(path)
+    remote: set[str] = set()
+
+    def place(path: str) -> str:
+        if path == "-":
+            return path
+        found = fetched(path, options.fetch)
+        if found is None:
+            return os.path.join(cwd, path)
+        remote.add(found.path)
+        return found.path
+
+    named = tuple(place(path) for path in options.files)
+
+    def first() -> str | None:
+        return next((path for path in named if path != "-"), None)
 
     def home() -> str:
-        if directory:
+        if directory and first() not in remote:
             return os.path.normpath(directory)
-        first = next((path for path in named if path != "-"), None)
-        return os.path.normpath(os.path.dirname(first) if first else cwd)
+        return os.path.normpath(os.path.dirname(first() or "") or cwd)
 
-    env_files = _env_files(options, cwd, home())
+    def own() -> str:
+        """Where the .env is, and what the project is called after: no cache folder."""
+        return (directory or cwd) if first() in remote else home()
+
+    env_files = _env_files(options, cwd, own())
     add_env_files(environment, env_files, files, warn)
     if not named and (listed := environment.get("COMPOSE_FILE")):
         separator = environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-        named = tuple(path if path == "-" else os.path.join(cwd, path) for path in listed.split(separator))
+        named = tuple(place(path) for path in listed.split(separator))
     if not named:
         named = _default_files(home(), warn)
     if not named:
@@ -58,7 +77,7 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
             "no configuration file provided: not found: a compose.yaml is looked for here and in the folders above"
         )
     # The files may have moved the project's folder, and with it the default .env.
-    env_files = _env_files(options, cwd, home())
+    env_files = _env_files(options, cwd, own())
     add_env_files(environment, env_files, files, warn)
     profiles = options.profiles or tuple(part.strip() for part in environment.get("COMPOSE_PROFILES", "").split(","))
     return Sources(
@@ -67,6 +86,7 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
         environment,
         profiles,
         tuple(env_files),
+        own(),
     )
 
 
@@ -118,10 +138,18 @@ def read_file(path: str, standard_input: Callable[[], str]) -> bytes:
         raise ComposeError(f"open {path}: {(error.strerror or str(error)).lower()}") from error
 
 
-def refuse_remote(path: str) -> None:
-    """Raises ComposeError for a file that is not on this machine."""
-    if path.startswith(_REMOTE):
+def is_remote(path: str) -> bool:
+    """Whether a compose file is not on this machine."""
+    return path.startswith(_REMOTE)
+
+
+def fetched(path: str, fetch: Callable[[str], Fetched] | None) -> Fetched | None:
+    """What a remote file stands for; None for a local one. Raises ComposeError where it cannot be had."""
+    if not is_remote(path):
+        return None
+    if fetch is None:
         raise ComposeError(f"{path} is a remote resource, which is not fetched: fetch it and name the local path")
+    return fetch(path)
 
 
 def normalize_name(text: str) -> str:
@@ -134,7 +162,7 @@ def project_name(options: LoadOptions, sources: Sources, in_files: str) -> str:
     """`-p`, COMPOSE_PROJECT_NAME, the files' `name`, the folder's name: the first there is. Raises ComposeError."""
     name = options.project_name or sources.environment.get("COMPOSE_PROJECT_NAME", "") or normalize_name(in_files)
     if not name and not in_files:
-        name = normalize_name(os.path.basename(os.path.realpath(sources.working_dir)))
+        name = normalize_name(os.path.basename(os.path.realpath(sources.home or sources.working_dir)))
     if not name:
         raise ComposeError("project name must not be empty: name it with -p or a top-level `name`")
     if normalize_name(name) != name:
