@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockless import __version__
 from dockless.build import cache as build_cache
 from dockless.build.builder import Builder
 from dockless.engine import containers as container_service
@@ -41,6 +42,7 @@ from dockless.launcher.client import ExitStatus, Started
 from dockless.network.fabric import FabricError, RelayLost
 from dockless.places import Places
 from dockless.standins import schema as stand_in_tables
+from dockless.standins.renewal import set_outdated_aside
 from dockless.state import Database
 from dockless.wire.errors import NotFound
 
@@ -72,6 +74,7 @@ class Engine:
         self._events = Events()
         self._helpers = Helpers(places, Callbacks(self._exited, self._launcher_lost, self._relay_lost))
         self._store = ImageStore(places, self._database)
+        set_outdated_aside(self._database, self._store, __version__)
         self._chains: dict[str, Sequence[Path]] = {}
         volumes = self.volumes = Volumes(places, volume_table, self._events, self._users)
         networks = Networks(

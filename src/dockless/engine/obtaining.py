@@ -104,6 +104,9 @@ class Obtaining:
         try:
             return stand_ins.make(name, lambda line: progress(PullEvent("", line)))
         except (StandInError, ImageError) as reason:
+            if (back := stand_ins.take_back(name)) is not None:
+                progress(PullEvent("", f"{name} cannot be made anew ({reason}); the one made earlier is used"))
+                return back
             raise CannotObtain(
                 f"{name} cannot be pulled: {error}. A stand-in cannot be made either: {reason}"
             ) from reason

@@ -18,6 +18,7 @@ import yaml
 from dockless.images.reference import Reference
 
 FOLDER = Path(__file__).parent / "recipes"
+_OTHERS_FILES = re.compile(r"^\.\./([^/]+)/")
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,10 +173,19 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+# Part of every edition: a change of the code that makes layers makes them anew.
+CODE = "1"
+
+
 @functools.cache
-def edition() -> str:
-    """A digest over all recipes, since they are based on one another."""
-    return folder_digest(FOLDER)
+def edition(image: str) -> str:
+    """A digest over the recipe and those that it is based on or takes files from: what it makes is the same by it."""
+    one = recipes()[image]
+    text = (one.folder / "Dockerfile").read_text(encoding="utf-8")
+    below = set(re.findall(r"^FROM ([a-z0-9-]+):", text, re.MULTILINE))
+    below |= {found for source in one.sources for part in source.parts for found in _OTHERS_FILES.findall(part.files)}
+    parts = [folder_digest(one.folder), *(edition(other) for other in sorted(below))]
+    return hashlib.sha256("\0".join((CODE, *parts)).encode()).hexdigest()
 
 
 @functools.cache

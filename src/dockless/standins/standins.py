@@ -25,7 +25,7 @@ from dockless.images.reference import Reference
 from dockless.images.scratch import Scratch
 from dockless.images.store import Image, ImageStore
 from dockless.places import Places
-from dockless.standins import configuration, host, libraries, recipe
+from dockless.standins import configuration, host, libraries, recipe, renewal
 from dockless.standins import plan as planning
 from dockless.standins.archives import Archive, Archives
 from dockless.standins.errors import StandInError
@@ -39,8 +39,6 @@ from dockless.state import Database
 LABEL = "dev.dockless.stand-in"
 LABEL_DIFFERS = "dev.dockless.stand-in.differs"
 
-# Part of every key: a change of the code that makes layers makes them anew.
-_EDITION = 1
 # Layers older than this (seconds) are not built upon any more: they miss a week of security updates.
 _LAYER_AGE = 7 * 86400.0
 
@@ -110,8 +108,13 @@ class StandIns:
                     image = self._make_image(chosen, Making(fresh, progress))
                 self._remember("standin_images", "image_id", key, image.id)
             self._images.tag(image.id, Reference.parse(ref))
+            renewal.note(self._database, wanted.name, image, recipe.edition(wanted.recipe.image))
         progress(f"{wanted.name} is a stand-in: {image.config.config.labels[LABEL_DIFFERS]}")
         return self._images.resolve(image.id) or image
+
+    def take_back(self, ref: str) -> Image | None:
+        """What an earlier dockless made for `ref`, and what was to be made anew; None where there is none."""
+        return renewal.take_back(self._database, self._images, Reference.parse(ref).familiar)
 
     def differences(self, ref: str) -> list[str]:
         """In what the stand-in for `ref` differs from the official image, a sentence each.
@@ -265,7 +268,15 @@ def _image_key(chosen: Plan) -> str:
     python = chosen.interpreter.digest() if chosen.interpreter else ""
     wanted = chosen.wanted
     variables = sorted(chosen.variables.items())
-    return _digest("image", wanted.recipe.image, recipe.edition(), wanted.tag, chosen.release, repr(variables), python)
+    return _digest(
+        "image",
+        wanted.recipe.image,
+        recipe.edition(wanted.recipe.image),
+        wanted.tag,
+        chosen.release,
+        repr(variables),
+        python,
+    )
 
 
 def _layer_key(chosen: Plan, part: Part, below: tuple[str, ...], packages: Sequence[str], archive: Archive) -> str:
@@ -294,7 +305,7 @@ def _documentation_key(base: str) -> str:
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join((str(_EDITION), *parts)).encode()).hexdigest()
+    return hashlib.sha256("\0".join((recipe.CODE, *parts)).encode()).hexdigest()
 
 
 def _upstream(version: str) -> str:
