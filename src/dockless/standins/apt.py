@@ -33,13 +33,18 @@ class Download:
     size: int
 
 
+_PROGRAMS = ("apt-get", "apt-config", "apt-cache")
+
+
+def missing(environ: Mapping[str, str]) -> str:
+    """Why the host has no apt to make stand-ins with, and what to do; "" where it has one."""
+    if all(shutil.which(program, path=environ.get("PATH")) for program in _PROGRAMS):
+        return ""
+    return "this machine has no apt to get Debian packages with (set DOCKLESS_REGISTRY_MIRROR, or load the image)"
+
+
 def host_targets(environ: Mapping[str, str]) -> str:
-    """The host's sources as `sources.host_mirrors` reads them; raises `StandInError` where there is no apt."""
-    if shutil.which("apt-get", path=environ.get("PATH")) is None:
-        raise StandInError(
-            "no stand-in can be made: this machine has no apt to get Debian packages with "
-            "(set DOCKLESS_REGISTRY_MIRROR, or load the image)"
-        )
+    """The host's sources as `sources.host_mirrors` reads them. Raises `StandInError`."""
     command = ["apt-get", "indextargets", "--format", sources.INDEX_TARGETS, "Created-By: Packages"]
     return _run(command, environ, None)
 
@@ -186,6 +191,9 @@ def _keyrings(mirror: Mirror) -> Sequence[str]:
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str], folder: Path | None, *, check: bool = True) -> str:
+    """What the program prints. Raises `StandInError` where it fails, or is not there."""
+    if why := missing(environ):
+        raise StandInError(f"no stand-in can be made: {why}")
     done = subprocess.run(
         command, env=dict(environ), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )

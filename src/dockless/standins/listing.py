@@ -18,9 +18,12 @@ class Listed:
     refused: str
 
 
-def listed(recipes: Mapping[str, Recipe], of_host: OfHost) -> list[Listed]:
-    """In the order of the images' names."""
-    return [_listed(recipe, of_host) for _, recipe in sorted(recipes.items()) if not recipe.internal]
+def listed(recipes: Mapping[str, Recipe], of_host: OfHost, hindrance: str = "") -> list[Listed]:
+    """In the order of the images' names. `hindrance` is why none can be made on this host."""
+    found = [_listed(recipe, of_host) for _, recipe in sorted(recipes.items()) if not recipe.internal]
+    if hindrance:
+        return [Listed(one.image, one.software, (), (), one.refused or hindrance) for one in found]
+    return found
 
 
 def _listed(recipe: Recipe, of_host: OfHost) -> Listed:

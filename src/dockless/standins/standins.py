@@ -25,7 +25,7 @@ from dockless.images.reference import Reference
 from dockless.images.scratch import Scratch
 from dockless.images.store import Image, ImageStore
 from dockless.places import Places
-from dockless.standins import configuration, host, libraries, recipe, renewal
+from dockless.standins import apt, configuration, host, libraries, recipe, renewal
 from dockless.standins import plan as planning
 from dockless.standins.archives import Archive, Archives
 from dockless.standins.errors import StandInError
@@ -132,7 +132,7 @@ class StandIns:
 
     def list(self) -> Sequence[Listed]:
         """All stand-ins that there are recipes for, without asking a mirror."""
-        return listed(recipe.recipes(), self._of_host)
+        return listed(recipe.recipes(), self._of_host, apt.missing(self._environ))
 
     def keep(self) -> set[str]:
         """Layers that no image refers to and that collecting garbage should spare: the documentation that belongs to

@@ -1,0 +1,43 @@
+"""Machines on which no stand-in can be made: each way to one says why, and what to do."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from dockless.images.store import ImageStore
+from dockless.places import Places
+from dockless.standins.errors import StandInError
+from dockless.standins.schema import SCHEMA
+from dockless.standins.standins import StandIns
+from dockless.state import Database
+
+
+@pytest.fixture
+def no_apt(tmp_path: Path) -> Iterator[StandIns]:
+    """Stand-ins of an engine that finds no apt on its PATH."""
+    places = Places(tmp_path / "root", tmp_path / "run")
+    database = Database(places.database, (*ImageStore.SCHEMA, *SCHEMA))
+    images = ImageStore(places, database)
+    environ: Mapping[str, str] = {"PATH": str(tmp_path)}
+    yield StandIns(places, images, images.layers, database, None, environ)  # type: ignore[arg-type]
+    images.layers.scratch.close()
+
+
+@pytest.mark.parametrize("name", ["redis:7", "debian", "busybox", "postgres:15-alpine"])
+def test_without_apt_making_one_is_refused_and_leaves_nothing(no_apt: StandIns, tmp_path: Path, name: str) -> None:
+    with pytest.raises(StandInError, match=r"this machine has no apt .* DOCKLESS_REGISTRY_MIRROR"):
+        no_apt.make(name, lambda _: None)
+    assert [path.name for path in tmp_path.glob("root/scratch/*/*") if path.name != "held"] == []
+
+
+def test_without_apt_the_list_offers_none_and_says_why(no_apt: StandIns) -> None:
+    for one in no_apt.list():
+        assert one.versions == ()
+        assert "no apt" in one.refused or one.image in ("alpine", "ubuntu")
+
+
+@pytest.mark.parametrize("name", ["ubuntu", "ubuntu:22.04", "alpine:3.20"])
+def test_what_debian_cannot_stand_in_for_is_refused_with_what_to_do(no_apt: StandIns, name: str) -> None:
+    with pytest.raises(StandInError, match=rf"no stand-in can be made for {name}.*: .* FROM debian:bookworm"):
+        no_apt.make(name, lambda _: None)
