@@ -8,6 +8,8 @@ import sys
 from dockless.places import Places
 from dockless.server import process, seam
 
+_COLLECT_AFTER = 20_000  # values made and not yet gone
+
 
 async def _open(places: Places) -> seam.Engine:
     from dockless.engine.engine import Engine
@@ -38,6 +40,9 @@ def serve(held: int | None, ready: int | None, open_engine: process.OpenEngine =
 
     def listening() -> None:
         gc.freeze()
+        # A request makes thousands of values and hardly a cycle. Each look for some takes 3 ms in the middle of somebody's
+        # request, and at Python's own threshold (700) there were seven for every 30 containers that came and went.
+        gc.set_threshold(_COLLECT_AFTER)
         gc.enable()
         if ready is not None:
             os.write(ready, b"1")
