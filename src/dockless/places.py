@@ -82,6 +82,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.root / "empty"
 
     @property
+    def mount_points(self) -> Path:
+        """The lowest layer of every container's root: where an image lacks what is always mounted, it is found here."""
+        return self.root / "mount-points"
+
+    @property
     def scratch(self) -> Path:
         """Half-made things, on the state's file system so that they can be renamed into place; emptied at start."""
         return self.root / "scratch"

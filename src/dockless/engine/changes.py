@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dockless.build.tree import Entry, Tree
+from dockless.engine import mount_points
 from dockless.engine.walking import folders
 from dockless.images.overlay import OPAQUE, PREFIXES, is_whiteout
 from dockless.wire.containers import FilesystemChange
 
 CHANGED, ADDED, DELETED = 0, 1, 2
-# What every container has mounted: where the image lacks the mount points, the start makes them.
-_STUBS = frozenset(("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"))
+# Where an image lacks a place for what every container has mounted, and something keeps the lowest layer's from being
+# seen, the start makes it.
+_STUBS = frozenset(f"/{name}" for name in (*mount_points.FOLDERS, *mount_points.FILES))
 
 
 def changes(upper: Path, layers: Sequence[Path]) -> list[FilesystemChange]:

@@ -15,7 +15,7 @@ from dockless import __version__
 from dockless.build import cache as build_cache
 from dockless.build.builder import Builder
 from dockless.engine import containers as container_service
-from dockless.engine import hostnet, lifecycle, records
+from dockless.engine import hostnet, lifecycle, mount_points, records
 from dockless.engine.attachments import NetworksWithContainers
 from dockless.engine.containers import Containers, ImageChoice
 from dockless.engine.events import Events
@@ -62,6 +62,7 @@ class Engine:
 
     def __init__(self, places: Places, environ: Mapping[str, str]) -> None:
         places.empty.mkdir(parents=True, exist_ok=True)
+        mount_points.make_layer(places.mount_points)
         # What containers write may be set-id programs: not for other users of the machine to find.
         places.containers.mkdir(mode=0o700, exist_ok=True)
         self._places = places

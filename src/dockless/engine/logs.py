@@ -94,7 +94,10 @@ class Journal:
         self._path = folder / name
         self._rotation = rotation
         self._log = log_files.open_log(self._path)
-        self._marks = _map_marks(folder / "log.state")
+        self._state = folder / "log.state"
+        self._marks: mmap.mmap | None = None
+        if stored and self._state.exists():
+            self._marks = _map_marks(self._state)
         self._copy_read, self._copy_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         enlarge(self._copy_write, PIPE_SIZE)
         self._null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -193,7 +196,8 @@ class Journal:
             self._mark(stream, start, staged, size)
             _write_all(self._log, _encode(stream, data[:size]))
         _drain(pipe.staging_read, self._null, size)
-        self._mark(stream, 0, 0, 0)
+        if self._stored:
+            self._mark(stream, 0, 0, 0)
         self._wake()
 
     def _place(self) -> int:
@@ -207,6 +211,8 @@ class Journal:
 
     def _recover(self, stream: str, pipe: OutputPipes) -> None:
         """Finishes or undoes the batch that a predecessor was at when it died."""
+        if self._marks is None:
+            return
         start, staged, size = _SLOT.unpack_from(self._marks, STREAMS.index(stream) * _SLOT.size)
         held = pending(pipe.staging_read)
         if staged and held == staged:
@@ -220,6 +226,9 @@ class Journal:
         return os.read(self._copy_read, tee(source, self._copy_write, size)) if size else b""
 
     def _mark(self, stream: str, start: int, staged: int, size: int) -> None:
+        """The file is made for the first batch: many containers say nothing."""
+        if self._marks is None:
+            self._marks = _map_marks(self._state)
         _SLOT.pack_into(self._marks, STREAMS.index(stream) * _SLOT.size, start, staged, size)
 
     def _end(self, stream: str) -> None:
@@ -234,7 +243,8 @@ class Journal:
             return
         for descriptor in (self._log, self._copy_read, self._copy_write, self._null):
             os.close(descriptor)
-        self._marks.close()
+        if self._marks is not None:
+            self._marks.close()
         self.finished.set()
         self._wake()
 

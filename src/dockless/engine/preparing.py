@@ -105,7 +105,7 @@ class Preparation:
                 undo()
             raise
         root = OverlayRoot(
-            lower=tuple(str(layer) for layer in layers or (self._places.empty,)),
+            lower=tuple(str(layer) for layer in (*layers, self._places.mount_points)),
             upper=str(folder / "upper"),
             work=str(folder / "work"),
         )

@@ -108,7 +108,7 @@ class Roots:
                 source = Path(mount.point.source)
                 if mount.copy_up and mount.point.type == "volume" and source.is_dir() and not any(source.iterdir()):
                     await asyncio.to_thread(fill_volume, self.places, source, layers, mount.point.destination)
-        lower = [str(layer) for layer in layers or (self.places.empty,)]
+        lower = [str(layer) for layer in (*layers, self.places.mount_points)]
         upper, work = str(folder / "upper"), str(folder / "work")
         binds = [
             _Bind(_source(mount), mount.point.destination, mount.point.rw, mount.subpath)
