@@ -3,8 +3,6 @@
 import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from dockless import __version__
 
@@ -26,27 +24,22 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    from dockless.cli.light import lightly
+
     if "config" in arguments:
-        with _older_typing_absent():
-            import msgspec  # noqa: F401
+        with lightly():
+            import pathlib
+
+            import msgspec
         from dockless.cli.compose.quick_config import attempt
 
         if (status := attempt(arguments)) is not None:
             return status
+    with lightly():
+        import pathlib  # noqa: F401
+
+        import click  # noqa: F401
+        import msgspec  # noqa: F401
     from dockless.cli.app import run
 
     return run(arguments)
-
-
-@contextmanager
-def _older_typing_absent() -> Iterator[None]:
-    """`msgspec` takes two names from `typing_extensions` where it is installed, else the same from `typing`; the import
-    of the former takes a sixth of a short command's time."""
-    if "typing_extensions" in sys.modules:
-        yield
-        return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules["typing_extensions"]

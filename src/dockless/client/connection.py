@@ -1,11 +1,14 @@
 """One socket to an engine: a request out, an answer in, and again."""
 
 import select
-import socket
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dockless.client.errors import EngineLost
 from dockless.client.http1 import LAST_CHUNK, AnswerReader, Head, Headers, chunk, request_head
+
+if TYPE_CHECKING:
+    from _socket import socket
 
 Body = bytes | Iterable[bytes]
 
@@ -15,7 +18,7 @@ _RECEIVE = 64 * 1024
 class Connection:
     """Belongs to one thread at a time. Methods raise `EngineLost`."""
 
-    def __init__(self, opened: socket.socket) -> None:
+    def __init__(self, opened: "socket") -> None:
         self.socket = opened
         self._reader = AnswerReader(self._receive)
         self._method = ""

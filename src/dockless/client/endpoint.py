@@ -1,11 +1,15 @@
 """Where an engine listens: a Unix socket or a TCP address, read from `DOCKER_HOST`."""
 
-import socket
+import _socket
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from dockless.client.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    import socket
 
 _CONNECT_TIMEOUT = 10.0
 
@@ -21,22 +25,28 @@ class Endpoint(Struct, frozen=True):
     def __str__(self) -> str:
         return f"unix://{self.path}" if self.path else f"tcp://{self.host}:{self.port}"
 
-    def open(self) -> socket.socket:
+    def open(self) -> _socket.socket:
         """A new connection; raises `OSError`."""
-        if self.path:
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                connection.connect(self.path)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+        if not self.path:
+            return self._open_tcp()
+        # The bare socket: to import what `socket` adds, and we do not use, takes longer than what most commands ask.
+        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            connection.connect(self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open_tcp(self) -> "socket.socket":
+        import socket
+
         connection = socket.create_connection((self.host, self.port), timeout=_CONNECT_TIMEOUT)
         connection.settimeout(None)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._secured(connection) if self.certificates is not None else connection
 
-    def _secured(self, connection: socket.socket) -> socket.socket:
+    def _secured(self, connection: "socket.socket") -> "socket.socket":
         import ssl
 
         context = ssl.create_default_context(cafile=f"{self.certificates}/ca.pem")

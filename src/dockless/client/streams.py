@@ -3,8 +3,8 @@
 Each may be closed from another thread; who reads it then sees its end.
 """
 
+import _socket
 import errno
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
@@ -143,7 +143,7 @@ class Duplex:
 
     def send_eof(self) -> None:
         """Ends the input; output goes on."""
-        _shut(self._socket, socket.SHUT_WR)
+        _shut(self._socket, _socket.SHUT_WR)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -171,7 +171,7 @@ def _pairs(chunks: Iterator[bytes], *, tty: bool) -> Iterator[tuple[int, bytes]]
         yield from demultiplexer.feed(chunk)
 
 
-def _shut(opened: socket.socket, how: int = socket.SHUT_RDWR) -> None:
+def _shut(opened: _socket.socket, how: int = _socket.SHUT_RDWR) -> None:
     """Wakes whoever is blocked on the socket, which `close` alone does not. The engine may have been quicker."""
     try:
         opened.shutdown(how)

@@ -1,7 +1,7 @@
 """What every container has mounted, and the layer that lends the places for it to images that lack them.
 
-The layer lies below all others, so that it shows only where an image has nothing of that name (and hides nothing). Without
-it each start would make these places in the container's own layer.
+The layer lies below all others, so that it shows only where an image has nothing of that name (and hides nothing).
+Without it each start would make these places in the container's own layer.
 """
 
 from pathlib import Path

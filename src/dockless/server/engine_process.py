@@ -40,7 +40,7 @@ def serve(held: int | None, ready: int | None, open_engine: process.OpenEngine =
 
     def listening() -> None:
         gc.freeze()
-        # A request makes thousands of values and hardly a cycle. Each look for some takes 3 ms in the middle of somebody's
+        # A request makes thousands of values and hardly a cycle. Each look for some takes 3 ms in the middle of a
         # request, and at Python's own threshold (700) there were seven for every 30 containers that came and went.
         gc.set_threshold(_COLLECT_AFTER)
         gc.enable()

@@ -1,6 +1,5 @@
 """`--mount type=…,source=…,target=…`."""
 
-import csv
 import os
 
 from dockless.cli.docker.units import bytes_of
@@ -13,6 +12,8 @@ def parse_mount(text: str) -> Mount:
     fields: dict[str, str] = {}
     options: dict[str, str] = {}
     labels: dict[str, str] = {}
+    import csv
+
     for part in next(csv.reader([text])):
         key, equals, value = part.partition("=")
         key = key.lower()
