@@ -1,9 +1,5 @@
 """ADD of a git repository, from a real one behind a real `git daemon`."""
 
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +9,7 @@ import pytest
 from dockless.build.download import DownloadError, is_git
 from dockless.build.errors import BuildError
 from dockless.build.git import GitSource, parse_git
+from git_peer import served_repository
 
 if TYPE_CHECKING:
     from tests.build.conftest import Bench
@@ -21,49 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The address, and the commit that the tag `v1` names."""
-    if not shutil.which("git"):
-        pytest.skip("needs git")
-    folder = tmp_path / "served/repo.git"
-    folder.mkdir(parents=True)
-
-    def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b.example")
-        return subprocess.run(
-            ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    git("init", "-q", "-b", "main")
-    (folder / "sub").mkdir()
-    (folder / "sub/file").write_text("one")
-    (folder / "run").write_text("#!/bin/sh")
-    (folder / "run").chmod(0o755)
-    git("add", ".")
-    git("commit", "-qm", "one")
-    git("tag", "v1")
-    commit = git("rev-parse", "HEAD")
-    (folder / "sub/file").write_text("two")
-    git("commit", "-qam", "two")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    daemon = subprocess.Popen(
-        ["git", "daemon", f"--port={port}", "--listen=127.0.0.1", "--export-all", "--reuseaddr",
-         f"--base-path={tmp_path / 'served'}"],
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield f"git://127.0.0.1:{port}/repo.git", commit
-    finally:
-        daemon.terminate()
-        daemon.wait()
+    with served_repository(tmp_path / "served", {"sub/file": "one", "run": "#!/bin/sh"}, {"sub/file": "two"}) as found:
+        yield found
 
 
 def test_a_repository_its_ref_and_its_folder(bench: "Bench", repository: tuple[str, str]) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_REMOTE = ("http://", "https://", "git://", "ssh://", "git@", "github.com/")
+
 
 class Lent(Struct, frozen=True):
     """What a build is given beside its context.
@@ -41,6 +43,11 @@ class Lent(Struct, frozen=True):
         """What the build cannot do without, as its options are called."""
         found = {"secret": self.secrets, "ssh": self.ssh, "build-context": self.contexts}
         return [f"--{name}" for name, value in found.items() if value]
+
+
+def is_remote(context: str) -> bool:
+    """Whether a context is one that the engine fetches (`BuildQuery.remote`), not a folder of this machine."""
+    return context.startswith(_REMOTE)
 
 
 def build(

@@ -1,7 +1,7 @@
 """`POST /build` and the build cache, as the API asks for them: the context received or read in place, then the builder.
 
-A context that comes as an archive is unpacked into a folder that is gone after the build; one that the client lends
-(lending.py) is read where it lies.
+A context that comes as an archive is unpacked into a folder that is gone after the build, and so is one that is fetched
+(`remote`); one that the client lends (lending.py) is read where it lies.
 """
 
 import asyncio
@@ -12,8 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from dockless.build.builder import Builder
-from dockless.build.errors import BuildError
+from dockless.build.download import DownloadError
+from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import BuildEvent, classic_messages, trace
 from dockless.build.options import BuildOptions
 from dockless.build.steps import Cancellation
@@ -59,8 +62,6 @@ class Building:
 
     async def build(self, body: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
         """Raises `BadParameter`, and `Conflict` where what the client lends is not to be seen from here."""
-        if query.remote:
-            raise BadParameter("remote build contexts are not supported: send the context as an archive")
         return self._build(await lending.take(query.lending, body), query)
 
     async def prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
@@ -109,23 +110,24 @@ class Building:
         feed: Feed[Progress] = Feed()
         said = False  # an error before the first message is a plain answer
         try:
-            if received is not None:
+            if received is not None and not query.remote:
                 await _receive(lent.rest, received)
             options = self._options(query, lent)
             resolve_base = functools.partial(self._obtaining.base, stand_ins=query.stand_ins)
 
             def work() -> None:
+                context, chosen = lent.folder or received, options
+                if query.remote and received is not None:
+                    context, chosen = _fetched(query.remote, received, options, cancellation)
                 if query.check:
-                    self._builder.examine(
-                        lent.folder or received, options, lambda event: _say(feed, event, quiet=False)
-                    )
+                    self._builder.examine(context, chosen, lambda event: _say(feed, event, quiet=False))
                     return
                 with self._store.layers.use():
                     for name in query.cache_from:
                         self._take_cache(name, lambda line: feed.put(Progress(status=line)))
                     image = self._builder.build(
-                        lent.folder or received,
-                        options,
+                        context,
+                        chosen,
                         lambda event: _say(feed, event, quiet=query.quiet),
                         cancellation,
                         resolve_base=resolve_base,
@@ -136,7 +138,7 @@ class Building:
             async for message in feed.run(work):
                 said = True
                 yield message
-        except (BuildError, DockerfileError, CannotObtain, ImageError) as error:
+        except (BuildError, DockerfileError, DownloadError, CannotObtain, ImageError) as error:
             if not said:
                 raise BadParameter(str(error)) from error
             yield Progress.failure(str(error), getattr(error, "status", None) or 0)
@@ -191,6 +193,22 @@ class Building:
                     self._store.remove(name, force=True)
         except (CannotObtain, ImageError, ValueError) as error:
             say(f"cache from {name} is not used: {error}")
+
+
+def _fetched(
+    remote: str, folder: Path, options: BuildOptions, cancellation: Cancellation
+) -> tuple[Path | None, BuildOptions]:
+    """The context that `remote` names, below `folder`, and the options with the Dockerfile where that is all of it."""
+    from dockless.build.remote import fetch_context
+
+    def still_wanted() -> None:
+        if cancellation.cancelled:
+            raise BuildCancelled
+
+    found = fetch_context(remote, folder, options.environ, options.ssh.get("default"), still_wanted)
+    if found.dockerfile is None:
+        return found.folder, options
+    return None, msgspec.structs.replace(options, dockerfile="Dockerfile", dockerfile_text=found.dockerfile)
 
 
 async def _receive(context: AsyncIterator[bytes], folder: Path) -> None:

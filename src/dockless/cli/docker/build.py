@@ -72,7 +72,8 @@ if TYPE_CHECKING:
 def build(session: Session, /, path: str, **flags: Any) -> None:
     """Build an image from a Dockerfile.
 
-    PATH is a folder, or - for a Dockerfile (or a tar archive of a context) on standard input.
+    PATH is a folder, - for a Dockerfile (or a tar archive of a context) on standard input, or a URL that the engine
+    fetches: of a git repository (#REF:FOLDER behind it), of a tar archive or of a Dockerfile.
     """
     from dockless.cli.docker.build_caches import Caches
     from dockless.cli.docker.build_outputs import parse_outputs
@@ -97,11 +98,11 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
             contexts=build_options.named_contexts(flags["build_context"]),
         )
         if call == "check":
-            _check(session, context, _query(session, flags, dockerfile), lent, form)
+            _check(session, context, _query(session, flags, path, dockerfile), lent, form)
             return
         caches = stack.enter_context(Caches(flags["cache_from"], flags["cache_to"]).ready(session.client))
         query = msgspec.structs.replace(
-            _query(session, flags, dockerfile),
+            _query(session, flags, path, dockerfile),
             tags=flags["tag"] if outputs.keeps_names else (),
             cache_from=caches.sources,
             cache_to=caches.targets,
@@ -140,7 +141,8 @@ def _check(session: Session, context: Iterable[bytes], query: "BuildQuery", lent
         raise Exit(1)
 
 
-def _query(session: Session, flags: dict[str, Any], dockerfile: str) -> "BuildQuery":
+def _query(session: Session, flags: dict[str, Any], path: str, dockerfile: str) -> "BuildQuery":
+    from dockless.client.building import is_remote
     from dockless.wire.queries import BuildQuery
 
     arguments: dict[str, str | None] = {}
@@ -151,6 +153,7 @@ def _query(session: Session, flags: dict[str, Any], dockerfile: str) -> "BuildQu
         arguments[key] = value if equals else session.environ.get(key)
     return BuildQuery(
         dockerfile=dockerfile,
+        remote=path if is_remote(path) else "",
         build_args=arguments,
         labels=labels(flags["label"]),
         target=flags["target"],
@@ -171,13 +174,15 @@ def _query(session: Session, flags: dict[str, Any], dockerfile: str) -> "BuildQu
 
 def _context(path: str, dockerfile: str) -> "tuple[Iterable[bytes], str, Lent]":
     """The archive to send, the Dockerfile's name in it, and the folder. Raises `Failure`, `ContextError`."""
-    from dockless.client.building import Lent
+    from dockless.client.building import Lent, is_remote
     from dockless.compose.run.context import open_context
 
     if path == "-":
         return *_standard_input(dockerfile), Lent()
-    if path.startswith(("http://", "https://", "git://", "git@", "github.com/")):
-        raise Failure(f"cannot build from {path}: fetch it first, and give the folder that it is in")
+    if is_remote(path):
+        if dockerfile == "-":
+            raise Failure(f"{path}: a Dockerfile on standard input needs a folder as its context")
+        return (), dockerfile, Lent()
     if dockerfile == "-":
         found = open_context(Path(path).absolute(), inline=sys.stdin.read())
     else:

@@ -261,6 +261,7 @@ def build_service(client: Client, project: Project, service: Service, options: I
     from contextlib import nullcontext
     from pathlib import Path
 
+    from dockless.client.building import is_remote
     from dockless.compose.run.context import ContextError, open_context
     from dockless.compose.run.lending import LendingError, lent, refusals
 
@@ -272,13 +273,19 @@ def build_service(client: Client, project: Project, service: Service, options: I
     progress = BuildProgress(subject, reporter, quiet=options.quiet_build, prefix=prefix)
     reporter.report(subject, "Building", done=False)
     try:
-        context = open_context(Path(build.context), build.dockerfile, build.dockerfile_inline or None)
-        query = _build_query(project, service, build, reference, context.dockerfile, options)
+        if is_remote(build.context):
+            if build.dockerfile_inline:
+                raise ContextError(f"dockerfile_inline with the context {build.context}: it needs a folder")
+            context, name = None, build.dockerfile
+        else:
+            context = open_context(Path(build.context), build.dockerfile, build.dockerfile_inline or None)
+            name = context.dockerfile
+        query = _build_query(project, service, build, reference, name, options)
         for key in refusals(build, options.build_ssh, ours=client.is_ours, platforms=options.all_platforms):
             warning = f"`{key}` is not supported by the engine's builder and has no effect"
             reporter.line(f"service {service.name}: build: {warning}")
         with lent(project, build, context, options.build_ssh) if client.is_ours else nullcontext() as given:
-            for message in client.images.build(context.stream(), query, given):
+            for message in client.images.build(b"" if context is None else context.stream(), query, given):
                 progress.feed(message)
     except (ContextError, LendingError, ApiError) as error:
         reason = error.message if isinstance(error, ApiError) else str(error)
@@ -303,6 +310,7 @@ def build_platform(project: Project, service: Service, build: Build) -> str:
 def _build_query(
     project: Project, service: Service, build: Build, reference: str, dockerfile: str, options: ImageOptions
 ) -> BuildQuery:
+    from dockless.client.building import is_remote
     from dockless.compose.run.lending import cache_sources, ulimits
 
     arguments = {**build.args, **options.build_args}
@@ -310,6 +318,7 @@ def _build_query(
     return BuildQuery(
         tags=(reference, *build.tags),
         dockerfile=dockerfile,
+        remote=build.context if is_remote(build.context) else "",
         build_args={name: environment.get(name) if value is None else value for name, value in arguments.items()},
         labels={
             **build.labels,

@@ -24,14 +24,15 @@ class LendingError(Exception):
 
 
 @contextmanager
-def lent(project: Project, build: Build, context: BuildContext, ssh: Mapping[str, str]) -> Iterator[Lent]:
-    """`ssh`: further agents, as `--ssh` names them. Agents for keys end with the block. Raises `LendingError`."""
-    beside = context.beside.encode() if context.beside is not None else None
+def lent(project: Project, build: Build, context: BuildContext | None, ssh: Mapping[str, str]) -> Iterator[Lent]:
+    """`context` None: the engine fetches it. `ssh`: further agents, as `--ssh` names them. Agents for keys end with the
+    block. Raises `LendingError`."""
+    beside = context.beside.encode() if context is not None and context.beside is not None else None
     try:
         with agents({**build.ssh, **ssh}, {**os.environ, **project.environment}) as found:
             yield Lent(
-                folder=context.root,
-                dockerfile=context.outside,
+                folder=context.root if context is not None else None,
+                dockerfile=context.outside if context is not None else None,
                 ignore=beside,
                 secrets={each.target or each.source: _content(project, each.source) for each in build.secrets},
                 ssh=found,
