@@ -215,3 +215,46 @@ def test_a_build_ends_with_what_its_checks_found_and_fails_where_the_file_wants_
     assert "ran" in built(dockless, "ctx", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all")
     write("ctx/Dockerfile", "# check=errors=true\nFROM busybox\n")
     assert 'invalid check option "errors"' in dockless("build", "ctx").stderr
+
+
+LIMITS = """FROM busybox
+RUN cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes 2>/dev/null | sed 's/^/memory=/';\
+ cat cpu.max cpu/cpu.cfs_quota_us 2>/dev/null | sed 's/^/quota=/; s/ .*//'; echo "files=$(ulimit -n)";\
+ echo "shm=$(df -k /dev/shm | tail -n 1 | awk '{print $2}')"
+"""
+
+
+@pytest.mark.parametrize("command", ["dockless", "cli"])
+def test_limits_hold_for_the_steps(request: pytest.FixtureRequest, command: str, write: Write) -> None:
+    run: Run = request.getfixturevalue(command)
+    write("ctx/Dockerfile", LIMITS)
+    limits = ["--memory", "64m", "--memory-swap", "64m", "--cpu-period", "50000", "--cpu-quota", "25000"]
+    done = run("build", "--no-cache", *limits, "--shm-size", "8m", "--ulimit", "nofile=321:321", "ctx")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    for line in (f"memory={64 << 20}", "quota=25000", "files=321", "shm=8192"):
+        assert line in said
+
+
+def test_a_step_that_wants_more_memory_than_it_may_have_fails(dockless: Run, write: Write) -> None:
+    write("ctx/Dockerfile", "FROM busybox\nRUN head -c 40m /dev/zero >/dev/shm/much\n")
+    done = dockless("build", "--no-cache", "--memory", "16m", "--memory-swap", "16m", "--shm-size", "64m", "ctx")
+    assert done.returncode == 137, done.stderr
+    assert dockless("build", "--no-cache", "--shm-size", "64m", "ctx").returncode == 0
+
+
+def test_limits_that_cannot_be_are_refused_by_name(dockless: Run, write: Write) -> None:
+    write("ctx/Dockerfile", "FROM busybox\nRUN true\n")
+    done = dockless("build", "--memory", "1m", "ctx")
+    assert (done.returncode, "Minimum memory limit allowed is 6MB" in done.stderr) == (1, True)
+    done = dockless("build", "--security-opt", "seccomp=unconfined", "ctx")
+    assert (done.returncode, "--security-opt: a step" in done.stderr) == (1, True)
+    assert "only default" in dockless("build", "--isolation", "hyperv", "ctx").stderr
+
+
+def test_a_compressed_context_is_read_like_any_other(dockless: Run, cli: Run, write: Write) -> None:
+    write("ctx/Dockerfile", "FROM busybox\nCOPY word /\nRUN cat /word\n")
+    for run, word in ((dockless, "blackberry"), (cli, "cloudberry")):
+        write("ctx/word", word)
+        done = run("build", "--compress", "ctx")
+        assert word in done.stdout + done.stderr

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from dockless.launcher.spec import Resources
+
 
 class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     """One build. All fields have Docker's defaults.
@@ -16,7 +18,8 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     proxies and the CA bundle for RUN come from it, nothing of it enters the image or a key. `secrets` by id; `ssh` by
     id are agent sockets; `contexts` are named contexts (a folder, or "docker-image://REF" as text). `epoch` is
     SOURCE_DATE_EPOCH in seconds. `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME`
-    those of the result, `max:NAME` those of all stages.
+    those of the result, `max:NAME` those of all stages. `resources` are the limits of each step, which
+    has a cgroup of its own below `cgroup_parent` ("": ours).
     """
 
     dockerfile: str = "Dockerfile"
@@ -34,7 +37,8 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     extra_hosts: tuple[tuple[str, str], ...] = ()
     shm_size: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()
-    resources: Mapping[str, str] = msgspec.field(default_factory=dict)
+    resources: Resources = msgspec.field(default_factory=Resources)
+    cgroup_parent: str = ""
     secrets: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     ssh: Mapping[str, Path] = msgspec.field(default_factory=dict)
     contexts: Mapping[str, str | Path] = msgspec.field(default_factory=dict)

@@ -145,6 +145,7 @@ def carry_out(session: Session, prepared: PreparedRun, draft: Draft, vertex: Ver
             shm_size=session.options.shm_size,
             ulimits=session.options.ulimits,
             resources=session.options.resources,
+            cgroup_parent=session.options.cgroup_parent,
             cancellation=session.cancellation,
         )
         _run(session, step, prepared, vertex)

@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from dockless.launcher.spec import Resources
+
 Network = Literal["default", "none", "host"]
 Output = Callable[[bytes], None]
 
@@ -95,6 +97,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     it (`name`, `uid`, `name:group`, "" for root), resolved by the runner in the root's own /etc/passwd and /etc/group.
     `cwd` exists. `network`: "default" has a way out and the host's resolvers, "none" only a loopback, "host" the
     host's own. `extra_hosts` are (name, address) pairs for /etc/hosts ("host-gateway" is resolved by the runner).
+    `resources` are limits in the OCI specification's form, `cgroup_parent` is the cgroup that the
+    step's is made in ("": the runner's own).
     Whatever the runner puts over files of the root (/etc/resolv.conf, /etc/hosts, /proc …) must leave no trace in
     `upper`, or only what the builder's `layers.clean_upper` takes away: empty mount points at these standard places.
 
@@ -116,7 +120,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     extra_hosts: tuple[tuple[str, str], ...] = ()
     shm_size: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()
-    resources: Mapping[str, str] = msgspec.field(default_factory=dict)
+    resources: Resources = msgspec.field(default_factory=Resources)
+    cgroup_parent: str = ""
     cancellation: Cancellation = msgspec.field(default_factory=Cancellation)
 
 

@@ -110,6 +110,8 @@ def parameters(query: BuildQuery) -> "Query":
         "cpuperiod": query.cpu_period or None,
         "cpuquota": query.cpu_quota or None,
         "cpusetcpus": query.cpuset_cpus,
+        "cpusetmems": query.cpuset_mems,
+        "cgroupparent": query.cgroup_parent,
         "version": "1",
     }
 

@@ -25,13 +25,18 @@ from dockless.engine import lending
 from dockless.engine.background import Feed, in_own_thread
 from dockless.engine.lending import Lent
 from dockless.engine.obtaining import CannotObtain, Obtaining
+from dockless.engine.resource_checks import check_resources
+from dockless.engine.spec import resources
 from dockless.images.compression import decompress
 from dockless.images.errors import ImageError
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
 from dockless.images.unpack import extract
+from dockless.launcher.spec import Resources
 from dockless.places import Places
+from dockless.wire.config import Resources as WireResources
+from dockless.wire.config import Ulimit as WireUlimit
 from dockless.wire.errors import BadParameter
 from dockless.wire.filters import Filters
 from dockless.wire.images import BuildPruneResponse
@@ -172,6 +177,8 @@ class Building:
             extra_hosts=tuple(_host(entry) for entry in query.extra_hosts),
             shm_size=query.shm_size,
             ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in query.ulimits),
+            resources=_limits(query),
+            cgroup_parent=query.cgroup_parent,
             secrets=lent.secrets,
             ssh=lent.ssh,
             contexts=lent.contexts,
@@ -232,6 +239,22 @@ def _say(feed: Feed[Progress], event: BuildEvent, *, quiet: bool) -> None:
     feed.put(Progress(**trace(event)))
     for message in classic_messages(event):
         feed.put(Progress(**message))
+
+
+def _limits(query: BuildQuery) -> Resources:
+    """Of each step. Raises BadParameter for what no container could have either."""
+    asked = WireResources(
+        memory=query.memory,
+        memory_swap=query.memory_swap,
+        cpu_shares=query.cpu_shares,
+        cpu_period=query.cpu_period,
+        cpu_quota=query.cpu_quota,
+        cpuset_cpus=query.cpuset_cpus,
+        cpuset_mems=query.cpuset_mems,
+        ulimits=tuple(WireUlimit(name=one.name, soft=one.soft, hard=one.hard) for one in query.ulimits),
+    )
+    check_resources(asked)
+    return resources(asked)
 
 
 def _host(entry: str) -> tuple[str, str]:

@@ -127,6 +127,8 @@ class Steps:
             raise StepFailed(error.message, error.exit_status) from error
         except LauncherLost as error:
             raise StepFailed("the launcher ended while it started the step") from error
+        for warning in item.started.warnings:
+            item.output.put(f"warning: {warning}\n".encode())
         if item.started.stdout is not None:
             os.set_blocking(item.started.stdout.read, False)
             self._loop.add_reader(item.started.stdout.read, self._read, item)
@@ -215,13 +217,14 @@ def _spec(step: Step, files: Files, identity: str) -> Spec:
     return defaults.default_spec(
         args=list(step.argv),
         env=[f"{name}={value}" for name, value in step.env.items()],
-        cgroup_path=f"/dockless/{identity}",
+        cgroup_path=f"/{step.cgroup_parent.strip('/') or 'dockless'}/{identity}",
         cwd=step.cwd,
         user=user,
         hostname=step.hostname,
         network=step.network != "host",
         host_namespaces=shared,
         mounts=mounts,
+        resources=step.resources,
         shm_size=step.shm_size or 64 * 1024 * 1024,
         rlimits=[Rlimit(type=f"RLIMIT_{name.upper()}", soft=soft, hard=hard) for name, soft, hard in step.ulimits],
     )

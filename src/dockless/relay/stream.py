@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dockless.relay.loop import ERR, HUP, IN, OUT, Loop
 
 _PIECE = 32 * 1024
-_PIPE_BYTES = 256 * 1024
+_PIPE_BYTES = 1024 * 1024
 #: Rounds of splicing for one event, so that a bulk transfer does not starve the others.
-_ROUNDS = 8
+_ROUNDS = 2
 _IDLE_PIPES = 16
 _SPLICE_FLAGS = os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE
 _F_SETPIPE_SZ = 1031

@@ -75,6 +75,8 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     cpu_period: int = 0
     cpu_quota: int = 0
     cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    cgroup_parent: str = ""
     ulimits: tuple[Ulimit, ...] = ()
     auths: Mapping[str, AuthConfig] = {}
     lending: Lending | None = None

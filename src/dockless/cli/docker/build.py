@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,22 @@ if TYPE_CHECKING:
 @click.option("--cache-to", multiple=True, help="Where known steps go: type=registry,ref=NAME, type=local,dest=FOLDER")
 @click.option("--call", default="build", help="What is done: build, or check (check,format=json)")
 @click.option("--check", is_flag=True, help="Only the build checks: shorthand for --call=check")
+@click.option("--cgroup-parent", default="", help="Set the parent cgroup for the RUN instructions during build")
+@click.option("--compress", is_flag=True, help="Compress the build context using gzip, where it is sent")
+@click.option("--cpu-period", type=int, default=0, help="Limit the CPU CFS period of each RUN (microseconds)")
+@click.option("--cpu-quota", type=int, default=0, help="Limit the CPU CFS quota of each RUN (microseconds)")
+@click.option("-c", "--cpu-shares", type=int, default=0, help="CPU shares of each RUN (relative weight)")
+@click.option("--cpuset-cpus", default="", help="CPUs in which each RUN is allowed (0-3, 0,1)")
+@click.option("--cpuset-mems", default="", help="MEMs in which each RUN is allowed (0-3, 0,1)")
+@click.option("--disable-content-trust/--no-disable-content-trust", default=True, hidden=True)
 @click.option("-f", "--file", "dockerfile", default="", help="Name of the Dockerfile (default: PATH/Dockerfile)")
 @click.option("--force-rm", is_flag=True, help="Always remove intermediate containers")
 @click.option("--iidfile", default="", help="Write the image ID to the file")
+@click.option("--isolation", default="", help="Container isolation technology (only default)")
 @click.option("--label", multiple=True, help="Set metadata for an image")
 @click.option("--load", is_flag=True, help="Keep the image in the engine (always done)")
-@click.option("-m", "--memory", default="", help="Memory limit")
+@click.option("-m", "--memory", default="", help="Memory limit of each RUN")
+@click.option("--memory-swap", default="", help="Memory and swap of each RUN together: '-1' is unlimited swap")
 @click.option("--metadata-file", default="", help="Write what was built to the file, as JSON")
 @click.option("--network", default="", help="Set the networking mode for the RUN instructions during build")
 @click.option("--no-cache", is_flag=True, help="Do not use cache when building the image")
@@ -56,6 +66,7 @@ if TYPE_CHECKING:
 @click.option("--rm", "remove", type=bool, default=True, help="Remove intermediate containers after a successful build")
 @click.option("--sbom", default="false", help="Whether an SBOM attestation is made (only false)")
 @click.option("--secret", multiple=True, metavar="id=NAME,src=FILE", help="Secrets for RUN --mount=type=secret")
+@click.option("--security-opt", multiple=True, help="Refused: a step of a build stays in its sandbox")
 @click.option("--shm-size", default="", help="Size of /dev/shm")
 @click.option("--ssh", multiple=True, metavar="default|NAME=SOCKET|NAME=KEY", help="Agents for RUN --mount=type=ssh")
 @click.option("-t", "--tag", multiple=True, help="Name and optionally a tag in the name:tag format")
@@ -84,11 +95,17 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
         if flags[name].lower() not in ("false", "0"):
             raise Failure(f"--{name}: attestations are not made here; leave it out, or say --{name}=false")
     call, form = build_options.call(flags["call"], check=flags["check"])
+    if flags["isolation"] not in ("", "default"):
+        raise Failure(f"--isolation={flags['isolation']}: on Linux there is only default")
+    if flags["security_opt"]:
+        raise Failure("--security-opt: a step of a build stays in its sandbox; there is no other")
     outputs = parse_outputs(flags["output"], push=flags["push"])
     with ExitStack() as stack:
         agents = stack.enter_context(build_options.ssh_agents(flags["ssh"], session.environ))
         try:
             context, dockerfile, lent = _context(path, flags["dockerfile"])
+            if flags["compress"]:
+                context = _compressed(context)
         except ContextError as error:
             raise Failure(str(error)) from error
         lent = msgspec.structs.replace(
@@ -166,6 +183,13 @@ def _query(session: Session, flags: dict[str, Any], path: str, dockerfile: str) 
         remove=flags["remove"],
         force_remove=flags["force_rm"],
         memory=bytes_of(flags["memory"], "memory"),
+        memory_swap=-1 if flags["memory_swap"] == "-1" else bytes_of(flags["memory_swap"], "memory-swap"),
+        cpu_period=flags["cpu_period"],
+        cpu_quota=flags["cpu_quota"],
+        cpu_shares=flags["cpu_shares"],
+        cpuset_cpus=flags["cpuset_cpus"],
+        cpuset_mems=flags["cpuset_mems"],
+        cgroup_parent=flags["cgroup_parent"],
         shm_size=bytes_of(flags["shm_size"], "shm-size"),
         ulimits=build_options.ulimits(flags["ulimit"]),
         stand_ins=session.may_use_stand_ins(flags["stand_ins"]),
@@ -211,6 +235,16 @@ def _standard_input(dockerfile: str) -> tuple[Iterable[bytes], str]:
         member.size, member.mode = len(text), 0o644
         archive.addfile(member, io.BytesIO(text))
     return [buffer.getvalue()], "Dockerfile"
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """In gzip's form, as it is made."""
+    import zlib
+
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()
 
 
 def _run(session: Session, context: Iterable[bytes], query: "BuildQuery", lent: "Lent", view: "BuildView") -> str:
