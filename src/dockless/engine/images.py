@@ -43,6 +43,8 @@ from dockless.wire.queries import BuildQuery
 from dockless.wire.times import parse_rfc3339, parse_time, rfc3339
 from dockless.wire.usage import BuildCacheRecord
 
+#: As everywhere where a registry cannot be reached.
+_UNREACHABLE = 503
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
 
 
@@ -287,7 +289,9 @@ class Images:
             async for message in feed.run(work):
                 yield message
             self._events.publish("image", "pull", wish.reference.familiar, {"name": wish.reference.familiar})
-        except (CannotObtain, ImageError) as error:
+        except CannotObtain as error:
+            yield Progress.failure(str(error), _UNREACHABLE)
+        except ImageError as error:
             yield Progress.failure(str(error))
         finally:
             self._working -= 1

@@ -29,6 +29,8 @@ from dockless.wire.times import parse_time, rfc3339
 PREDEFINED = ("bridge", "host", "none")
 _DRIVERS = {"bridge": "bridge", "host": "host", "none": "null"}
 _OF_THE_HOST = ("macvlan", "ipvlan")
+#: Nothing is wrong with the request: it can be had when other networks or containers are gone.
+_EXHAUSTED = 503
 _POOL6 = IPv6Network("fd6b:646f:636b::/48")
 
 AnyNetwork = IPv4Network | IPv6Network
@@ -167,7 +169,7 @@ class Networks:
             try:
                 address = next_address(subnet, taken, inner)
             except PoolExhausted as error:
-                raise ApiError(str(error), 500) from error
+                raise ApiError(str(error), _EXHAUSTED) from error
         return f"{address}/{subnet.prefixlen}"
 
     def _asked_for(self, record: NetworkRecord) -> set[AnyAddress]:
@@ -281,7 +283,7 @@ class Networks:
         try:
             return next_subnet(DEFAULT_POOLS, self._taken(), self._host_routes())
         except PoolExhausted as error:
-            raise ApiError(str(error), 500) from error
+            raise ApiError(str(error), _EXHAUSTED) from error
 
     def _taken(self) -> builtins.list[AnyNetwork]:
         return [ip_network(item.subnet) for record in self._table for item in record.ipam.config or ()]
