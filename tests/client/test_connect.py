@@ -13,9 +13,11 @@ from pathlib import Path
 import fake_engine
 import pytest
 
+from dockless.client import ssh
 from dockless.client.connect import connect
 from dockless.client.endpoint import Endpoint, parse_host
 from dockless.client.errors import EngineUnavailable
+from dockless.client.tls import Tls, TlsOptions
 from dockless.places import Places
 
 FAKE = (fake_engine.__file__,)
@@ -209,12 +211,41 @@ def test_docker_host_in_its_forms(text: str, endpoint: Endpoint) -> None:
     assert parse_host(text, {}) == endpoint
 
 
-def test_tls_is_used_where_docker_uses_it() -> None:
-    found = parse_host("tcp://box:2376", {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"})
-    assert found.certificates == "/certs"
+def test_tls_is_used_where_docker_uses_it(tmp_path: Path) -> None:
+    ca, cert, key = (str(tmp_path / f"{name}.pem") for name in ("ca", "cert", "key"))
+    environ = {"DOCKER_CERT_PATH": str(tmp_path)}
+    assert parse_host("tcp://box", environ).tls is None
+    with pytest.raises(EngineUnavailable, match=r"ca\.pem does not exist"):
+        parse_host("tcp://box", environ | {"DOCKER_TLS_VERIFY": "1"})
+    Path(ca).touch()
+    assert parse_host("tcp://box", environ | {"DOCKER_TLS_VERIFY": "1"}).tls == Tls(ca)
+    Path(cert).touch()
+    with pytest.raises(EngineUnavailable, match="not the key to it"):
+        parse_host("tcp://box", environ | {"DOCKER_TLS": "1"})
+    Path(key).touch()
+    found = parse_host("tcp://box", environ | {"DOCKER_TLS_VERIFY": "1"})
+    assert (found.tls, found.port) == (Tls(ca, cert, key), 2376)
+    assert parse_host("tcp://box", environ, options=TlsOptions(tls=True)).tls == Tls(ca, cert, key, verify=False)
+    assert parse_host("unix:///x", environ | {"DOCKER_TLS_VERIFY": "1"}).tls is None
+    with pytest.raises(EngineUnavailable, match="/none does not exist"):
+        parse_host("tcp://box", environ, options=TlsOptions(tlsverify=True, tlskey="/none"))
 
 
-@pytest.mark.parametrize("text", ["ssh://box", "npipe:////./pipe/docker", "unix://", "tcp://box:port"])
+def test_an_ssh_address_is_the_command_that_docker_runs() -> None:
+    options = ("ssh", "-o", "ConnectTimeout=30", "-T")
+    assert parse_host("ssh://box", {}) == Endpoint(ssh="ssh://box")
+    assert ssh.command("ssh://box")[:-1] == (*options, "--", "box")
+    assert ssh.command("ssh://me@box:2222")[:-1] == (*options, "-l", "me", "-p", "2222", "--", "box")
+    assert "docker --host unix:///run/x.sock system dial-stdio" in ssh.command("ssh://box/run/x.sock")[-1]
+
+
+@pytest.mark.parametrize("text", ["ssh://me:word@box", "ssh://-oProxyCommand=x", "ssh://box:port", "ssh:///x"])
+def test_an_ssh_address_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(EngineUnavailable, match="cannot use"):
+        parse_host(text, {})
+
+
+@pytest.mark.parametrize("text", ["npipe:////./pipe/docker", "unix://", "tcp://box:port"])
 def test_other_forms_of_docker_host_are_named(text: str) -> None:
     with pytest.raises(EngineUnavailable, match="DOCKER_HOST"):
         parse_host(text, {})

@@ -16,6 +16,7 @@ from dockless.cli.failure import Exit, Failure
 from dockless.cli.lazy import COMPLETING, LazyGroup, plain_flags
 from dockless.cli.session import Session
 
+_TLS = ("tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
 _SETTINGS = {"help_option_names": ["--help"], "max_content_width": 100}
 
 
@@ -100,7 +101,7 @@ class ComposeGroup(LazyGroup):
         outer = context.parent.find_object(Session) if context.parent else None
         session = _session(context.params)
         if outer:
-            session.host = outer.host
+            session.host, session.context, session.tls = outer.host, outer.context, outer.tls
             session.stand_ins = outer.stand_ins
             session.dry_run = session.dry_run or outer.dry_run
             for field in ("files", "project_name", "profiles", "env_files", "project_directory"):
@@ -116,10 +117,12 @@ def _session(parameters: dict[str, Any]) -> Session:
     environ = dict(os.environ)
     if config := given.pop("config", ""):
         environ["DOCKER_CONFIG"] = config
-    if context := given.pop("context", ""):
-        from dockless.cli.contexts import host_of
+    if given.get("context") and given.get("host"):
+        raise Failure("conflicting options: cannot specify both --host and --context")
+    if tls := {name: said for name in _TLS if (said := given.pop(name, None))}:
+        from dockless.client.tls import TlsOptions
 
-        given["host"] = given.get("host") or host_of(context, environ)
+        given["tls"] = TlsOptions(**tls)
     if given.pop("debug", False):
         environ["DOCKLESS_DEBUG"] = os.environ["DOCKLESS_DEBUG"] = "1"
     given.pop("log_level", "")
@@ -151,6 +154,11 @@ def _session(parameters: dict[str, Any]) -> Session:
 @click.option(
     "-H", "--host", default="", metavar="HOST", help="Engine to connect to (default: DOCKER_HOST, or our own)"
 )
+@click.option("--tls", is_flag=True, default=None, help="Use TLS with a tcp:// engine; implied by --tlsverify")
+@click.option("--tlscacert", default="", metavar="FILE", help="Trust certs signed only by this CA (~/.docker/ca.pem)")
+@click.option("--tlscert", default="", metavar="FILE", help="Path to TLS certificate file (~/.docker/cert.pem)")
+@click.option("--tlskey", default="", metavar="FILE", help="Path to TLS key file (~/.docker/key.pem)")
+@click.option("--tlsverify", is_flag=True, default=None, help="Use TLS and verify the engine")
 @click.option(
     "--stand-ins/--no-stand-ins",
     default=True,

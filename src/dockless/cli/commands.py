@@ -117,6 +117,7 @@ NETWORK: dict[str, Entry] = {
 
 SYSTEM: dict[str, Entry] = {
     "df": Entry("docker.usage:df", "Show disk usage"),
+    "dial-stdio": Entry("docker.dialing:dial_stdio", hidden=True),
     "events": Entry("docker.system:events", "Get real time events from the engine"),
     "info": Entry("docker.system:info", "Display information about the engine"),
     "prune": Entry("docker.usage:prune", "Remove unused data"),

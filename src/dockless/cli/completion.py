@@ -108,7 +108,7 @@ def _looking(context: click.Context) -> Session:
     from dockless.client.connect import connect
 
     session = session_of(context)
-    if not session.environ.get("DOCKER_HOST") and not session.host:
+    if session.endpoint is None:
         session.__dict__.setdefault("client", _Later(lambda: connect(session.environ, start=False)))
     return session
 

@@ -18,6 +18,8 @@ from dockless.cli.output import note
 if TYPE_CHECKING:
     from dockless.cli.progress import Progress
     from dockless.client.api import Client
+    from dockless.client.endpoint import Endpoint
+    from dockless.client.tls import TlsOptions
     from dockless.compose.load import LoadOptions
     from dockless.compose.load.options import Fetched
     from dockless.compose.model import Project
@@ -41,6 +43,8 @@ class Session(Struct, dict=True):
     compatibility: bool = False
     all_resources: bool = False
     host: str = ""
+    context: str = ""
+    tls: "TlsOptions | None" = None
     stand_ins: bool = True
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -49,8 +53,20 @@ class Session(Struct, dict=True):
         """Raises `EngineUnavailable`."""
         from dockless.client.connect import connect
 
-        environ = self.environ | {"DOCKER_HOST": self.host} if self.host else self.environ
-        return connect(environ)
+        return connect(self.environ, named=self.endpoint)
+
+    @cached_property
+    def endpoint(self) -> "Endpoint | None":
+        """Of the engine that the options, the environment or a context name. Raises `EngineUnavailable`, `Failure`."""
+        from dockless.client.endpoint import parse_host
+
+        if not self.context and (host := self.host or self.environ.get("DOCKER_HOST", "")):
+            return parse_host(host, self.environ, options=self.tls)
+        if name := self.context or self.environ.get("DOCKER_CONTEXT", ""):
+            from dockless.cli.contexts import endpoint_of
+
+            return endpoint_of(name, self.environ)
+        return None
 
     @cached_property
     def fetch(self) -> "Callable[[str], Fetched]":

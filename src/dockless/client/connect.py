@@ -15,15 +15,22 @@ _PATIENCE = 30.0
 
 
 def connect(
-    environ: Mapping[str, str], uid: int | None = None, *, start: bool = True, engine: Sequence[str] = OURS
+    environ: Mapping[str, str],
+    uid: int | None = None,
+    *,
+    start: bool = True,
+    engine: Sequence[str] = OURS,
+    named: Endpoint | None = None,
 ) -> Client:
     """A client of an engine that has answered; `uid` is this process's where it is not given.
 
-    `start` False: does not start an engine of ours; `engine`: what Python is told to run for it. Raises
-    `EngineUnavailable` with what a user can do about it.
+    `named` is the engine's address where the environment is not asked. `start` False: does not start an engine of ours;
+    `engine`: what Python is told to run for it. Raises `EngineUnavailable` with what a user can do about it.
     """
-    if named := environ.get("DOCKER_HOST"):
-        return _reach(parse_host(named, environ))
+    if named is None and (host := environ.get("DOCKER_HOST")):
+        named = parse_host(host, environ)
+    if named is not None:
+        return _reach(named)
     places = Places.of(environ, os.geteuid() if uid is None else uid)
     endpoint = Endpoint(path=str(places.engine_socket))
     deadline = time.monotonic() + _PATIENCE

@@ -76,9 +76,10 @@ def context(session: Session, /, use: bool) -> None:
 
 def _start(session: Session) -> str:
     """Our own engine's address, whatever DOCKER_HOST says: it may well name ours. Raises `EngineUnavailable`."""
-    if session.host:
-        raise Failure("this is about dockless's own engine: leave --host out")
-    session.environ.pop("DOCKER_HOST", None)
+    if session.host or session.context:
+        raise Failure("this is about dockless's own engine: leave --host and --context out")
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        session.environ.pop(name, None)
     return str(session.client.endpoint)
 
 
