@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockless.images.trees import remove_tree
+from dockless.linux.iflags import spread_below
 from dockless.places import Places
 
 _PREFIX = "session-"
@@ -131,6 +132,7 @@ def _new_session(root: Path) -> tuple[Path, int]:
         fd = _try_lock(folder.with_name(folder.name + _LOCK), create=True)
         if fd is not None:
             folder.mkdir(mode=0o700)
+            spread_below(folder)
             return folder, fd
 
 
