@@ -3,7 +3,7 @@
 import gzip
 import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -80,6 +80,82 @@ def test_the_form_of_older_dockers_is_read(store: ImageStore, tmp_path: Path, pa
     assert [(entry.image.id, entry.names) for entry in loaded] == [(image.id, ("old:1",))]
 
 
+def _old_form(image_config: bytes, *layers: bytes) -> list[bytes]:
+    """Members, the list of images last."""
+    names = [f"{number}/layer.tar" for number in range(len(layers))]
+    listing = [{"Config": "c.json", "RepoTags": ["old:1"], "Layers": names}]
+    return [
+        *(member(name.encode(), layer) for name, layer in zip(names, layers, strict=True)),
+        member(b"c.json", image_config), member(b"manifest.json", msgspec.json.encode(listing)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pieces", [7, 512, 1000, 1 << 18])
+def test_it_does_not_matter_in_what_pieces_an_archive_comes(store: ImageStore, tmp_path: Path, pieces: int) -> None:
+    image = build_image(store, {"a": b"1" * 3000}, {"b": b"2"}, names=("one",))
+    archive = saved(store, "one")
+    other = open_store(tmp_path / "other")
+    loaded = export.load(other, (archive[start : start + pieces] for start in range(0, len(archive), pieces)))
+    assert [entry.image.id for entry in loaded] == [image.id]
+
+
+def test_damaged_members_that_no_image_needs_are_no_matter(store: ImageStore, tmp_path: Path) -> None:
+    """An archive may hold other platforms' layers, attestations and what else its maker liked."""
+    image = build_image(store, {"a": b"1"}, names=("one",))
+    (layer,) = (b"".join(store.layers.pack(diff_id)) for diff_id in image.layers)
+    bad = [gzip.compress(layer)[:-20], gzip.compress(b"no tar" * 999), layer[:700], layer[:512] + b"x" * 5000]
+    others = [member(f"blobs/sha256/{number:064}".encode(), content) for number, content in enumerate(bad)]
+    archive = b"".join([*others, *_old_form(store.content.read(image.id), layer), END])
+    other = open_store(tmp_path / "other")
+    loaded = export.load(other, [archive[start : start + 300] for start in range(0, len(archive), 300)])
+    assert [entry.image.id for entry in loaded] == [image.id]
+    assert other.layers.names() == list(image.layers)
+    assert list((tmp_path / "other/scratch").glob("session-*/load-*")) == []
+
+
+def test_a_damaged_layer_is_told_when_an_image_needs_it(store: ImageStore, tmp_path: Path) -> None:
+    image = build_image(store, {"a": b"1"}, {"b": b"2"}, names=("one",))
+    one, two = (b"".join(store.layers.pack(diff_id)) for diff_id in image.layers)
+    other = open_store(tmp_path / "other")
+    with pytest.raises(ImageError, match="the gzip stream is cut off"):
+        export.load(other, [*_old_form(store.content.read(image.id), gzip.compress(one)[:-20], two), END])
+    with pytest.raises(ImageError, match=f"its content is {image.layers[1]}, expected {image.layers[0]}"):
+        export.load(other, [*_old_form(store.content.read(image.id), two, one), END])
+    assert other.list() == []
+
+
+def test_an_archive_that_ends_within_a_layer_is_damaged_and_leaves_no_image(store: ImageStore, tmp_path: Path) -> None:
+    image = build_image(store, {"a": b"1" * 9000}, names=("one",))
+    (layer,) = (b"".join(store.layers.pack(diff_id)) for diff_id in image.layers)
+    whole = b"".join([*_old_form(store.content.read(image.id), layer), END])
+    other = open_store(tmp_path / "other")
+    with pytest.raises(BadArchive, match="the archive is damaged: the tar archive is cut off"):
+        export.load(other, [whole[:2000], whole[2000:5000]])
+    assert (other.list(), other.layers.names()) == ([], [])
+
+
+def test_a_layer_of_an_image_that_is_here_is_not_unpacked_again(store: ImageStore, tmp_path: Path) -> None:
+    image = build_image(store, {"a": b"1"}, names=("one",))
+    (layer,) = image.layers
+    before = store.layers.path(layer).stat()
+    assert [entry.image.id for entry in export.load(store, [saved(store, "one")])] == [image.id]
+    assert store.layers.path(layer).stat() == before
+
+
+def test_a_client_that_breaks_off_is_not_taken_for_a_bad_layer(store: ImageStore, tmp_path: Path) -> None:
+    build_image(store, {"a": b"1" * 9000}, names=("one",))
+    archive = saved(store, "one")
+
+    def broken() -> Iterator[bytes]:
+        yield archive[:3000]
+        raise ConnectionResetError("gone")
+
+    other = open_store(tmp_path / "other")
+    with pytest.raises(ConnectionResetError):
+        export.load(other, broken())
+    assert (other.list(), other.layers.names()) == ([], [])
+
+
 def layout(*entries: dict[str, object]) -> bytes:
     return member(b"index.json", msgspec.json.encode({"schemaVersion": 2, "manifests": list(entries)}))
 
@@ -103,6 +179,10 @@ def layout(*entries: dict[str, object]) -> bytes:
             "is not what its name says",
         ),
         (layout({"mediaType": manifests.OCI_MANIFEST, "size": 1, "digest": "sha256:../../x"}) + END, "malformed"),
+        (
+            member(b"manifest.json", b'[{"Config":"l","Layers":[]}]') + member(b"l", member(b"x")) + END,
+            "not a document",
+        ),
         (gzip.compress(member(b"a") + END)[:-12], "damaged"),
     ],
 )

@@ -48,6 +48,11 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     return chunks
 
 
+def is_compressed(head: bytes) -> bool:
+    """Whether a stream that begins so is one that `decompress` would inflate."""
+    return head.startswith((_GZIP, _ZSTD, *_ZSTD_SKIPPABLE, _XZ, _BZIP2))
+
+
 def gzip(chunks: Iterable[bytes], level: int = 6) -> Iterator[bytes]:
     """The stream as gzip, without name or time: the same input gives the same bytes."""
     compressor = zlib.compressobj(level, zlib.DEFLATED, 31)

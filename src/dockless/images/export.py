@@ -2,39 +2,30 @@
 
 Written is an OCI image layout (image-spec, "OCI Image Layout") that has Docker's `manifest.json` beside its index, as
 Docker itself writes since version 25, so that every reader finds its own. Read are both, and the older form of Docker.
-The file is hostile input: nothing of it is unpacked but layers, by the layer store; its members are only looked up.
+The file is hostile input: nothing of it is unpacked but layers, by the layer store; its members are only looked up
+(members.py).
 """
 
-import os
-import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from dockless.images import config as image_config
-from dockless.images import manifests, tarread
-from dockless.images.compression import STEP, BadCompression, decompress
+from dockless.images import manifests
+from dockless.images.compression import BadCompression, decompress
 from dockless.images.content import digest_of
-from dockless.images.errors import ImageError
 from dockless.images.layers import chunks_of
 from dockless.images.manifests import Descriptor, Index, Manifest
+from dockless.images.members import BadArchive, Members, blob_name
 from dockless.images.platform import Platform
 from dockless.images.reference import InvalidReference, Reference
 from dockless.images.store import Image, ImageStore, NoSuchImage
-from dockless.images.tarread import BadTar, TarReader
+from dockless.images.tarread import BadTar
 
-_MAX_ARCHIVE = 256 << 30  # bytes; a compressed archive could be a bomb
-_MAX_DOCUMENT = 8 << 20
-_MAX_MEMBERS = 100_000
-_MAX_LINKS = 8
 _NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
-
-
-class BadArchive(ImageError):
-    """The file is no archive of images."""
 
 
 class _SavedImage(msgspec.Struct, frozen=True, rename="pascal"):
@@ -81,7 +72,7 @@ def load(images: ImageStore, source: Iterable[bytes] | BinaryIO) -> list[Loaded]
     path = images.layers.scratch.name("load")
     try:
         with path.open("w+b") as file, images.layers.use():
-            members = _Members(file, _index(decompress(chunks_of(source)), file))
+            members = Members.read(decompress(chunks_of(source)), file, images.layers)
             if "manifest.json" in members:
                 return [_load_docker(images, members, entry) for entry in _docker_entries(members)]
             if "index.json" in members:
@@ -111,7 +102,7 @@ def _write(images: ImageStore, chosen: list[tuple[Image, list[Reference]]]) -> I
                 layers.append(Descriptor(manifests.OCI_LAYER, layer.tar_size, diff_id))
                 if diff_id not in written:
                     written.add(diff_id)
-                    yield _head(_blob_name(diff_id), layer.tar_size)
+                    yield _head(blob_name(diff_id), layer.tar_size)
                     yield from images.layers.pack(diff_id)
                     yield bytes(-layer.tar_size % tarfile.BLOCKSIZE)
             raw_config = images.content.read(image.id)
@@ -120,7 +111,7 @@ def _write(images: ImageStore, chosen: list[tuple[Image, list[Reference]]]) -> I
             for blob in (raw_config, raw):
                 if digest_of(blob) not in written:
                     written.add(digest_of(blob))
-                    yield _member(_blob_name(digest_of(blob)), blob)
+                    yield _member(blob_name(digest_of(blob)), blob)
             descriptor = {"mediaType": manifests.OCI_MANIFEST, "digest": digest_of(raw), "size": len(raw)}
             for tag in tags:
                 names = {_NAME_ANNOTATIONS[0]: tag.canonical, _NAME_ANNOTATIONS[1]: tag.tag}
@@ -129,9 +120,9 @@ def _write(images: ImageStore, chosen: list[tuple[Image, list[Reference]]]) -> I
                 index.append(descriptor)
             docker.append(
                 {
-                    "Config": _blob_name(image.id),
+                    "Config": blob_name(image.id),
                     "RepoTags": [tag.familiar for tag in tags] or None,
-                    "Layers": [_blob_name(diff_id) for diff_id in image.layers],
+                    "Layers": [blob_name(diff_id) for diff_id in image.layers],
                 }
             )
         yield _member("index.json", msgspec.json.encode(_NamedIndex(manifests.OCI_INDEX, tuple(index))))
@@ -155,10 +146,6 @@ def _named(images: ImageStore, name: str) -> list[tuple[Image, Reference | None]
     return [(image, reference if reference is not None and reference.familiar in image.names else None)]
 
 
-def _blob_name(digest: str) -> str:
-    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
-
-
 def _head(name: str, size: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
@@ -172,69 +159,20 @@ def _member(name: str, data: bytes) -> bytes:
 # Reading.
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """Where in the file a member's content is, or what it is a link to (a name in the archive)."""
-
-    offset: int
-    size: int
-    link: str = ""
-
-
-class _Members:
-    """The archive's members by name. Links between them (Docker wrote such for shared layers) are followed by name."""
-
-    def __init__(self, file: IO[bytes], by_name: dict[str, _Member]) -> None:
-        self._file = file
-        self._by_name = by_name
-
-    def __contains__(self, name: str) -> bool:
-        return posixpath.normpath(name) in self._by_name
-
-    def content(self, name: str) -> Iterator[bytes]:
-        """The content in pieces. Raises `BadArchive` where there is no such file."""
-        member = self._find(name)
-        end = member.offset + member.size
-        for offset in range(member.offset, end, STEP):
-            yield os.pread(self._file.fileno(), min(STEP, end - offset), offset)
-
-    def read(self, name: str) -> bytes:
-        """A document, whole."""
-        if self._find(name).size > _MAX_DOCUMENT:
-            raise BadArchive(f"{name} in the archive has more than {_MAX_DOCUMENT} bytes")
-        return b"".join(self.content(name))
-
-    def _find(self, name: str) -> _Member:
-        member = self._by_name.get(posixpath.normpath(name))
-        for _ in range(_MAX_LINKS):
-            if member is None or not member.link:
-                break
-            member = self._by_name.get(member.link)
-        if member is None or member.link:
-            raise BadArchive(f"the archive names {name}, and does not hold it")
-        return member
-
-    def blob(self, descriptor: Descriptor) -> bytes:
-        data = self.read(_blob_name(descriptor.digest))
-        if digest_of(data) != descriptor.digest:
-            raise BadArchive(f"{descriptor.digest} in the archive is not what its name says")
-        return data
-
-
-def _docker_entries(members: _Members) -> list[_SavedImage]:
+def _docker_entries(members: Members) -> list[_SavedImage]:
     try:
-        return msgspec.json.decode(members.read("manifest.json"), type=list[_SavedImage])
+        return msgspec.json.decode(members.document("manifest.json"), type=list[_SavedImage])
     except msgspec.MsgspecError as error:
         raise BadArchive(f"manifest.json: {error}") from error
 
 
-def _load_docker(images: ImageStore, members: _Members, entry: _SavedImage) -> Loaded:
+def _load_docker(images: ImageStore, members: Members, entry: _SavedImage) -> Loaded:
     names = tuple(Reference.parse(name) for name in entry.repo_tags or ())
-    return _add(images, members, members.read(entry.config), entry.layers, names)
+    return _add(images, members, members.document(entry.config), entry.layers, names)
 
 
-def _load_layout(images: ImageStore, members: _Members) -> Iterator[Loaded]:
-    index = manifests.parse(members.read("index.json"))
+def _load_layout(images: ImageStore, members: Members) -> Iterator[Loaded]:
+    index = manifests.parse(members.document("index.json"))
     if not isinstance(index, Index):
         raise BadArchive("index.json is no index")
     by_digest: dict[str, tuple[Descriptor, list[Reference]]] = {}
@@ -247,7 +185,7 @@ def _load_layout(images: ImageStore, members: _Members) -> Iterator[Loaded]:
             parsed = manifests.parse(members.blob(manifests.choose(parsed, Platform.host(), "the archive")))
         if not isinstance(parsed, Manifest):
             raise BadArchive("an index in an index in an index")
-        layers = tuple(_blob_name(layer.digest) for layer in parsed.layers)
+        layers = tuple(blob_name(layer.digest) for layer in parsed.layers)
         yield _add(images, members, members.blob(parsed.config), layers, tuple(names))
 
 
@@ -262,38 +200,11 @@ def _annotated_names(descriptor: Descriptor) -> list[Reference]:
 
 
 def _add(
-    images: ImageStore, members: _Members, raw_config: bytes, layers: tuple[str, ...], names: tuple[Reference, ...]
+    images: ImageStore, members: Members, raw_config: bytes, layers: tuple[str, ...], names: tuple[Reference, ...]
 ) -> Loaded:
     diff_ids = image_config.decode(raw_config).rootfs.diff_ids
     if len(diff_ids) != len(layers):
         raise BadArchive(f"an image in the archive has {len(layers)} layers, but {len(diff_ids)} diff ids")
     for diff_id, layer in zip(diff_ids, layers, strict=True):
-        if not images.layers.has(diff_id):
-            images.layers.unpack(members.content(layer), diff_id)
+        members.layer(layer, diff_id, images.layers)
     return Loaded(images.add(raw_config, names=names), tuple(name.familiar for name in names))
-
-
-def _index(chunks: Iterator[bytes], file: IO[bytes]) -> dict[str, _Member]:
-    """Writes the archive to `file`, since what is read first (manifest.json) may come last, and notes what is where."""
-
-    def copied() -> Iterator[bytes]:
-        for chunk in chunks:
-            file.write(chunk)
-            yield chunk
-        file.flush()
-
-    reader = TarReader(copied(), lambda _: None, _MAX_ARCHIVE)
-    members: dict[str, _Member] = {}
-    for entry in reader:
-        name = posixpath.normpath(os.fsdecode(entry.name))
-        if entry.type == tarread.REGULAR and entry.sparse is None:
-            members[name] = _Member(reader.offset, entry.size)
-        elif entry.type == tarread.SYMLINK:
-            link = posixpath.join(posixpath.dirname(name), os.fsdecode(entry.link))
-            members[name] = _Member(0, 0, posixpath.normpath(link))
-        elif entry.type == tarread.HARD_LINK:
-            members[name] = _Member(0, 0, posixpath.normpath(os.fsdecode(entry.link)))
-        if len(members) > _MAX_MEMBERS:
-            raise BadArchive(f"the archive has more than {_MAX_MEMBERS} members")
-    reader.drain()
-    return members

@@ -219,10 +219,7 @@ class TarReader:
         self._record(block)
         if block == _ZEROS:
             return None
-        field = _OCTAL.fullmatch(block[148:156])
-        stored = int(field[1] or b"0", 8) if field else -1
-        unsigned = sum(block) - sum(block[148:156]) + 8 * 32
-        if stored != unsigned and stored != unsigned - 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
+        if not is_header(block):
             raise BadTar("this is no tar archive, or it is damaged: a header's checksum is wrong")
         return block
 
@@ -265,6 +262,16 @@ class TarReader:
                 self._view, self._position = memoryview(chunk), 0
                 return True
         return False
+
+
+def is_header(block: bytes) -> bool:
+    """Whether a tar archive could begin so: a block whose checksum is right (old programs summed signed bytes)."""
+    field = _OCTAL.fullmatch(block[148:156])
+    if len(block) != BLOCK or field is None:
+        return False
+    stored = int(field[1] or b"0", 8)
+    unsigned = sum(block) - sum(block[148:156]) + 8 * 32
+    return stored == unsigned or stored == unsigned - 256 * sum(byte > 127 for byte in block[:148] + block[156:])
 
 
 def _ustar_name(block: bytes, fields: tuple[bytes, ...]) -> bytes:
