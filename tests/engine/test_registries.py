@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from enginekit import Rig, with_rig
 
+from dockless.images.platform import Platform
 from dockless.places import Places
 from dockless.wire.auth import AuthConfig
 from dockless.wire.errors import ApiError, NotFound
+from dockless.wire.filters import Filters
 
 # Of the password "a secret".
 HTPASSWD = "someone:$2b$04$vUB6982uTpPFjkBsplIT..HNbgeEAHlwnn9U1uW6mi7bq7by1WMie\n"
@@ -65,6 +67,38 @@ def test_an_image_is_pushed_described_and_pulled_again(places: Places, registry:
         async for _ in await images.pull(name, tag="1", platform="", auth=auth):
             pass
         assert (await images.inspect(f"{name}:1")).id == before
+
+    with_rig(places, work)
+
+
+def test_a_name_without_a_tag_pulls_all_that_the_repository_has(places: Places, registry: str) -> None:
+    auth = AuthConfig(username="someone", password="a secret", server_address=registry)
+
+    async def work(rig: Rig) -> None:
+        images, name = rig.engine.images, f"{registry}/some/box"
+        for tag in ("1", "2", "latest"):
+            await images.tag("busybox", repo=name, tag=tag)
+        assert not any([message.error async for message in await images.push(name, tag="", auth=auth)])
+        names = {f"{name}:{tag}" for tag in ("1", "2", "latest")}
+        for one in names:
+            await images.remove(one, force=False, noprune=False)
+        said = [message.status async for message in await images.pull(name, tag="", platform="", auth=auth)]
+        assert {line.split()[1] for line in said if line.startswith("Status: ") and " is image " in line} == names
+        assert names <= {each for image in await images.list(all=True, filters=Filters({})) for each in image.repo_tags}
+
+    with_rig(places, work)
+
+
+def test_an_image_of_another_platform_is_not_pushed(places: Places, registry: str) -> None:
+    auth = AuthConfig(username="someone", password="a secret", server_address=registry)
+
+    async def work(rig: Rig) -> None:
+        images, name = rig.engine.images, f"{registry}/some/box"
+        await images.tag("busybox", repo=name, tag="1")
+        with pytest.raises(NotFound, match=r"not for the platform linux/s390x"):
+            await images.push(name, tag="1", auth=auth, platform="linux/s390x")
+        mine = str(Platform.host())
+        assert not any([message.error async for message in await images.push(name, tag="1", auth=auth, platform=mine)])
 
     with_rig(places, work)
 

@@ -460,7 +460,9 @@ class Images:
         yield {"aux": {"ID": IMAGE}}
         yield {"stream": f"Successfully built {IMAGE[7:19]}\n"}
 
-    async def push(self, name: str, *, tag: str, auth: AuthConfig | None) -> AsyncIterator[Progress]:
+    async def push(
+        self, name: str, *, tag: str, auth: AuthConfig | None, platform: str = ""
+    ) -> AsyncIterator[Progress]:
         self.asked.append(("push", name, tag, auth))
         return self._pull(name)
 

@@ -7,6 +7,7 @@ from dockless.client.connection import Body
 from dockless.client.errors import RequestFailed
 from dockless.client.streams import BodyStream, Messages
 from dockless.client.transport import Query, Transport, decoded
+from dockless.wire.base import encode
 from dockless.wire.filters import encode_filters
 from dockless.wire.images import (
     HistoryItem,
@@ -76,10 +77,14 @@ class Images:
         query = {"fromImage": from_image, "tag": tag, "platform": platform, "standins": None if stand_ins else "0"}
         return self._progress("/images/create", query, headers=_auth(auth))
 
-    def push(self, name: str, *, tag: str = "", auth: "AuthConfig | None" = None) -> Messages[Progress]:
+    def push(
+        self, name: str, *, tag: str = "", auth: "AuthConfig | None" = None, platform: Mapping[str, str] | None = None
+    ) -> Messages[Progress]:
+        """`platform`: `os`, `architecture` and `variant` of the one image to push of several."""
         from dockless.wire.auth import AuthConfig
 
-        return self._progress(f"/images/{name}/push", {"tag": tag}, headers=_auth(auth or AuthConfig()))
+        query = {"tag": tag, "platform": encode(platform).decode() if platform else ""}
+        return self._progress(f"/images/{name}/push", query, headers=_auth(auth or AuthConfig()))
 
     def build(self, context: Body, query: "BuildQuery", lent: "Lent | None" = None) -> Messages[Progress]:
         """`context`: a tar archive, whole or as it is made; it is not touched where the engine reads `lent.folder`.
@@ -103,9 +108,16 @@ class Images:
         return self._progress("/images/load", {"quiet": quiet}, body=content, headers=headers)
 
     def import_(
-        self, content: Body, *, repo: str = "", tag: str = "", message: str = "", changes: Iterable[str] = ()
+        self,
+        content: Body,
+        *,
+        repo: str = "",
+        tag: str = "",
+        message: str = "",
+        changes: Iterable[str] = (),
+        platform: str = "",
     ) -> Messages[Progress]:
-        query = {"fromSrc": "-", "repo": repo, "tag": tag, "message": message, "changes": changes}
+        query = {"fromSrc": "-", "repo": repo, "tag": tag, "message": message, "changes": changes, "platform": platform}
         headers = (("Content-Type", "application/x-tar"),)
         return self._progress("/images/create", query, body=content, headers=headers)
 

@@ -117,12 +117,13 @@ def _described(
     )
 
 
-def imported(store: ImageStore, chunks: Iterable[bytes], message: str, changes: Sequence[str]) -> ImageConfig:
+def imported(
+    store: ImageStore, chunks: Iterable[bytes], message: str, changes: Sequence[str], platform: Platform
+) -> ImageConfig:
     """The configuration of an image of one layer. Blocking. Raises BadParameter, BadLayer, BadTar, BadCompression."""
     config = changed(ImageContainerConfig(), changes)
     layer = store.layers.unpack(chunks)
     created = rfc3339(time.time_ns())
-    platform = Platform.host()
     return ImageConfig(
         architecture=platform.architecture,
         os=platform.os,

@@ -17,6 +17,7 @@ from dockless.engine.transfers import Transfers, parsed
 from dockless.images import config as image_config
 from dockless.images.credentials import Credentials
 from dockless.images.errors import ImageError
+from dockless.images.platform import InvalidPlatform, Platform
 from dockless.images.progress import PullEvent
 from dockless.images.reference import InvalidReference, Reference
 from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage, Removed
@@ -223,13 +224,17 @@ class Images:
         except InvalidReference as error:
             raise BadParameter(str(error)) from error
         wish = Wish(reference, platform, _credentials(auth), stand_ins)
-        return self._pull(wish)
+        # As in Docker: a name alone means all that the repository has. Clients that want the latest say so.
+        return self._pull(wish, all_tags=not tag and reference == _without_tag(from_image))
 
     async def build(self, body: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
         return self._counted(await self._building.build(body, query))
 
-    async def push(self, name: str, *, tag: str, auth: AuthConfig | None) -> AsyncIterator[Progress]:
-        return self._counted(await self._transfers.push(name, tag, _credentials(auth)))
+    async def push(
+        self, name: str, *, tag: str, auth: AuthConfig | None, platform: str = ""
+    ) -> AsyncIterator[Progress]:
+        wanted = _platform(platform) if platform else None
+        return self._counted(await self._transfers.push(name, tag, _credentials(auth), wanted))
 
     async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
         return await self._transfers.save(names)
@@ -242,10 +247,18 @@ class Images:
         return self._transfers.fetched(url)
 
     async def import_(
-        self, content: AsyncIterator[bytes], *, repo: str, tag: str, message: str, changes: Sequence[str]
+        self,
+        content: AsyncIterator[bytes],
+        *,
+        repo: str,
+        tag: str,
+        message: str,
+        changes: Sequence[str],
+        platform: str = "",
     ) -> AsyncIterator[Progress]:
         name = parsed(repo, tag) if repo else None
-        return self._counted(self._transfers.import_(content, name, message, changes))
+        wanted = _platform(platform) if platform else Platform.host()
+        return self._counted(self._transfers.import_(content, name, message, changes, wanted))
 
     async def distribution(self, name: str, *, auth: AuthConfig | None) -> DistributionInspect:
         return await self._transfers.distribution(name, _credentials(auth))
@@ -276,13 +289,14 @@ class Images:
         finally:
             self._working -= 1
 
-    async def _pull(self, wish: Wish) -> AsyncIterator[Progress]:
+    async def _pull(self, wish: Wish, *, all_tags: bool) -> AsyncIterator[Progress]:
         feed: Feed[Progress] = Feed()
 
         def work() -> None:
-            with self._store.layers.use():
-                image = self._obtaining.obtain(wish, lambda event: feed.put(_pull_message(event)))
-            feed.put(Progress(status=f"Status: {wish.reference.familiar} is image {image.id[7:19]}"))
+            for one in self._obtaining.each_tag(wish) if all_tags else [wish]:
+                with self._store.layers.use():
+                    image = self._obtaining.obtain(one, lambda event: feed.put(_pull_message(event)))
+                feed.put(Progress(status=f"Status: {one.reference.familiar} is image {image.id[7:19]}"))
 
         self._working += 1
         try:
@@ -387,6 +401,19 @@ def container_config(config: image_config.ContainerConfig) -> ContainerConfig:
 def _pull_message(event: PullEvent) -> Progress:
     detail = ProgressDetail(current=event.current, total=event.total or 0) if event.current is not None else None
     return Progress(status=event.status, id=event.id, progress_detail=detail)
+
+
+def _platform(text: str) -> Platform:
+    """Raises BadParameter."""
+    try:
+        return Platform.parse(text)
+    except InvalidPlatform as error:
+        raise BadParameter(str(error)) from error
+
+
+def _without_tag(name: str) -> Reference | None:
+    """What the name stands for if it has neither tag nor digest."""
+    return None if "@" in name or ":" in name.rpartition("/")[2] else Reference.parse(name)
 
 
 def _with_tag(name: str, tag: str) -> str:

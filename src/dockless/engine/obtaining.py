@@ -5,7 +5,7 @@ it answers, has the last word.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dockless.images.credentials import Credentials
@@ -58,6 +58,17 @@ class Obtaining:
             return client.pull(wish.reference, platform=platform, auth=wish.auth, progress=progress)
         except RegistryUnreachable as error:
             return self._stand_in(wish, error, progress)
+
+    def each_tag(self, wish: Wish) -> list[Wish]:
+        """A wish for each tag of the repository; where no registry is reached the one wish for what may stand in.
+
+        Raises the registry's ImageError.
+        """
+        try:
+            tags = RegistryClient(self._images, self._environ).tags(wish.reference, auth=wish.auth)
+        except RegistryUnreachable:
+            return [wish]
+        return [replace(wish, reference=wish.reference.with_tag(tag)) for tag in tags]
 
     def base(
         self,

@@ -16,10 +16,11 @@ from dockless.images import asking, export
 from dockless.images.config import ContainerConfig as ImageContainerConfig
 from dockless.images.credentials import Credentials
 from dockless.images.errors import ImageError
+from dockless.images.platform import Platform
 from dockless.images.progress import PullEvent
 from dockless.images.reference import DEFAULT_REGISTRY, InvalidReference, Reference
 from dockless.images.registry import RegistryClient
-from dockless.images.store import ImageStore, NoSuchImage
+from dockless.images.store import Image, ImageStore, NoSuchImage
 from dockless.images.transport import AccessDenied, ManifestNotFound, RegistryUnreachable
 from dockless.wire.errors import ApiError, BadParameter, NotFound, Unavailable
 from dockless.wire.filters import Filters
@@ -38,15 +39,21 @@ class Transfers:
     environ: Mapping[str, str]
     message: Callable[[PullEvent], Progress]
 
-    async def push(self, name: str, tag: str, auth: Credentials | None) -> AsyncIterator[Progress]:
-        """Without a tag all tags of the repository. Raises NotFound, BadParameter."""
+    async def push(
+        self, name: str, tag: str, auth: Credentials | None, platform: Platform | None
+    ) -> AsyncIterator[Progress]:
+        """Without a tag all tags of the repository. Raises NotFound (also for another platform), BadParameter."""
         reference = parsed(name, tag)
         wanted = [reference]
         if not tag and ":" not in name.rpartition("/")[2]:
             known = [Reference.parse(text) for image in self.store.list() for text in image.names]
             wanted = [one for one in known if one.canonical_repository == reference.canonical_repository]
-        if not wanted or any(self.store.resolve(one.canonical) is None for one in wanted):
+        images = [self.store.resolve(one.canonical) for one in wanted]
+        if not images or None in images:
             raise NotFound(f"An image does not exist locally with the tag: {reference.familiar_repository}")
+        for one, image in zip(wanted, images, strict=True):
+            if platform is not None and image is not None and not platform.accepts(_platform_of(image)):
+                raise NotFound(f"image {one.familiar} is for {_platform_of(image)}, not for the platform {platform}")
         return self._push(wanted, auth)
 
     async def _push(self, wanted: Sequence[Reference], auth: Credentials | None) -> AsyncIterator[Progress]:
@@ -96,14 +103,19 @@ class Transfers:
             self.events.publish("image", "load", item.image.id, {"name": item.image.id})
 
     async def import_(
-        self, content: AsyncIterator[bytes], name: Reference | None, message: str, changes: Sequence[str]
+        self,
+        content: AsyncIterator[bytes],
+        name: Reference | None,
+        message: str,
+        changes: Sequence[str],
+        platform: Platform,
     ) -> AsyncIterator[Progress]:
         """Raises BadParameter once it is iterated."""
         committing.changed(ImageContainerConfig(), changes)
         with self.store.layers.use():
             try:
                 config = await consumed(
-                    content, lambda chunks: committing.imported(self.store, chunks, message, changes)
+                    content, lambda chunks: committing.imported(self.store, chunks, message, changes, platform)
                 )
                 image = await asyncio.to_thread(self.store.create, config, names=[name] if name else [])
             except ImageError as error:
@@ -180,6 +192,10 @@ class Transfers:
             raise Unavailable(str(error)) from error
         except ImageError as error:
             raise ApiError(str(error), 500) from error
+
+
+def _platform_of(image: Image) -> Platform:
+    return Platform(image.config.os or "linux", image.config.architecture, image.config.variant)
 
 
 def parsed(name: str, tag: str) -> Reference:

@@ -71,6 +71,14 @@ class RegistryClient:
                 return self._pull_from(endpoint, reference, platform, auth, progress)
         return self._pull_from(endpoints[-1], reference, platform, auth, progress)
 
+    def tags(self, reference: Reference, *, auth: Credentials | None = None) -> list[str]:
+        """Of the reference's repository; the mirrors are asked first, as for a pull. Raises as `pull` does."""
+        endpoints = self._transport.endpoints(reference.registry)
+        for endpoint in endpoints[:-1]:
+            with contextlib.suppress(RegistryError):
+                return self._repository(endpoint, reference, auth, "pull").tags()
+        return self._repository(endpoints[-1], reference, auth, "pull").tags()
+
     def push(self, reference: Reference, *, auth: Credentials | None = None, progress: Progress = silent) -> str:
         """Sends the image of that name; the answer is its digest there. What the registry has is not sent again.
 

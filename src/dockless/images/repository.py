@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _PIECE = 1 << 18
+_TAGS_PAGE, _PAGES = 1000, 100
+_MAX_TAGS_BYTES = 4 << 20
 
 
 class Stopped(RegistryError):
@@ -46,6 +48,10 @@ class _Problem(msgspec.Struct, frozen=True):
 
 class _Problems(msgspec.Struct, frozen=True):
     errors: tuple[_Problem, ...] = ()
+
+
+class _Tags(msgspec.Struct, frozen=True):
+    tags: tuple[str, ...] | None = None
 
 
 class Repository:
@@ -75,6 +81,23 @@ class Repository:
         if digest != wanted:
             raise BadContent(f"manifest verification failed for digest {wanted}: the registry sent {digest}")
         return raw, digest, response.headers.get("Content-Type", "")
+
+    def tags(self) -> list[str]:
+        """All that the repository has (OCI distribution specification, "Listing Tags"). Raises `BadContent`, …"""
+        found: list[str] = []
+        path = f"tags/list?n={_TAGS_PAGE}"
+        for _ in range(_PAGES):
+            response = self._ask("GET", path, {}, expect=(200,))
+            link = response.headers.get("Link", "")
+            try:
+                page = msgspec.json.decode(text(response, _MAX_TAGS_BYTES), type=_Tags)
+            except msgspec.MsgspecError as error:
+                raise BadContent(f"{self._shown}: what the registry answers is no list of tags: {error}") from error
+            found += page.tags or ()
+            if 'rel="next"' not in link:
+                break
+            path = link.partition("<")[2].partition(">")[0]
+        return found
 
     def small_blob(self, descriptor: Descriptor, limit: int) -> bytes:
         """A configuration. Raises `BadContent` where it is larger than `limit` bytes or not what its digest says."""

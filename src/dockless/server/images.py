@@ -67,6 +67,7 @@ async def create(engine: Engine, request: Request) -> Answer:
         tag=query.text("tag"),
         message=query.text("message"),
         changes=query.all("changes"),
+        platform=query.text("platform"),
     )
     return await progress(found, request)
 
@@ -89,7 +90,12 @@ async def search(engine: Engine, request: Request) -> Answer:
 
 async def push(engine: Engine, request: Request) -> Answer:
     auth = parse_auth(request.header(b"x-registry-auth"))
-    found = await later(engine.images, "push")(request.captured, tag=request.query.text("tag"), auth=auth)
+    # In JSON, as the newer versions of the API have it: {"os": "linux", "architecture": "arm64"}.
+    wanted = request.query.message("platform", dict[str, str], {})
+    platform = "/".join(part for part in map(wanted.get, ("os", "architecture", "variant")) if part)
+    found = await later(engine.images, "push")(
+        request.captured, tag=request.query.text("tag"), auth=auth, platform=platform
+    )
     return await progress(found, request)
 
 

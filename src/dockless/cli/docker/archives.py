@@ -52,15 +52,21 @@ def load(session: Session, /, source: str, quiet: bool) -> None:
 @click.command("import", short_help="Import the contents from a tarball to create a filesystem image")
 @click.option("-c", "--change", multiple=True, help="Apply Dockerfile instruction to the created image")
 @click.option("-m", "--message", default="", help="Set commit message for imported image")
+@click.option("--platform", default="", help="Set platform of the image")
 @click.argument("source", metavar="FILE|-")
 @click.argument("name", required=False, default="")
 @pass_session
-def import_(session: Session, /, source: str, name: str, change: tuple[str, ...], message: str) -> None:
+def import_(session: Session, /, source: str, name: str, change: tuple[str, ...], message: str, platform: str) -> None:
     """Import the contents from a tarball to create a filesystem image."""
     repository, tag = split_tag(name)
     with _source("" if source == "-" else source) as file:
         answer = session.client.images.import_(
-            _pieces(file), repo=repository, tag=tag or ("latest" if name else ""), message=message, changes=change
+            _pieces(file),
+            repo=repository,
+            tag=tag or ("latest" if name else ""),
+            message=message,
+            changes=change,
+            platform=platform,
         )
         for each in answer:
             if each.status:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker import client_config
 from dockless.cli.docker.each import for_each, parse_filters
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo, human_size, table
@@ -35,7 +36,6 @@ def start(session: Session, /, containers: tuple[str, ...], attach: bool, intera
         return
     if len(containers) > 1:
         raise Failure("you cannot start and attach multiple containers at once")
-    from dockless.cli.interactive import keys_of
     from dockless.cli.start_container import Running, start_and_carry
 
     config = session.client.containers.inspect(containers[0]).config
@@ -47,7 +47,7 @@ def start(session: Session, /, containers: tuple[str, ...], attach: bool, intera
         tty=config.tty,
         remove=False,
         sig_proxy=True,
-        detach_keys=keys_of(detach_keys),
+        detach_keys=client_config.detach_keys(detach_keys, session.environ),
     )
     status = start_and_carry(session.client, containers[0], running)
     if status:

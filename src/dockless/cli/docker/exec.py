@@ -2,9 +2,10 @@
 
 import click
 
+from dockless.cli.docker import client_config
 from dockless.cli.environment import read_env_file, variables
 from dockless.cli.failure import Exit, Failure
-from dockless.cli.interactive import Wiring, carry, execute, forwarding, keys_of, require_terminal
+from dockless.cli.interactive import Wiring, carry, execute, forwarding, require_terminal
 from dockless.cli.session import Session, pass_session
 from dockless.cli.terminal import written_detach_keys
 from dockless.client.api import Client
@@ -58,7 +59,13 @@ def exec_(
         attach_stderr=not detach,
         detach_keys=detach_keys,
     )
-    status = execute(session.client, container, request, detach=detach, detach_keys=keys_of(detach_keys))
+    status = execute(
+        session.client,
+        container,
+        request,
+        detach=detach,
+        detach_keys=client_config.detach_keys(detach_keys, session.environ),
+    )
     if status:
         raise Exit(status)
 
@@ -72,7 +79,11 @@ def exec_(
 def attach(session: Session, /, container: str, detach_keys: str, no_stdin: bool, sig_proxy: bool) -> None:
     """Attach local standard input, output, and error streams to a running container."""
     status = attach_to(
-        session.client, container, stdin=not no_stdin, sig_proxy=sig_proxy, detach_keys=keys_of(detach_keys)
+        session.client,
+        container,
+        stdin=not no_stdin,
+        sig_proxy=sig_proxy,
+        detach_keys=client_config.detach_keys(detach_keys, session.environ),
     )
     if status:
         raise Exit(status)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dockless.cli.docker.client_config import text_of
 from dockless.cli.docker.each import parse_filters
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo, human_duration, human_size, note, print_rows, short_id, shorten
@@ -21,7 +22,7 @@ STAND_IN = "dev.dockless.stand-in"
 @click.option("-a", "--all", "all_", is_flag=True, help="Show all images (default hides intermediate images)")
 @click.option("--digests", is_flag=True, help="Show digests")
 @click.option("-f", "--filter", "filters", multiple=True, help="Filter output based on conditions provided")
-@click.option("--format", "format_", default="table", help="table, json, or a Go template over the fields")
+@click.option("--format", "format_", default="", help="table, json, or a Go template over the fields")
 @click.option("--no-trunc", is_flag=True, help="Don't truncate output")
 @click.option("-q", "--quiet", is_flag=True, help="Only show image IDs")
 @click.argument("repository", required=False)
@@ -42,7 +43,7 @@ def images(session: Session, /, repository: str | None, **flags: Any) -> None:
         columns = {"REPOSITORY": "Repository", "TAG": "Tag", "DIGEST": "Digest"} | columns
     if any(row["StandIn"] for row in rows):
         columns["NOTE"] = "StandIn"
-    print_rows(rows, columns, flags["format_"])
+    print_rows(rows, columns, text_of(flags["format_"], "imagesFormat", session.environ, "table"))
 
 
 def _rows(image: "ImageSummary", *, truncate: bool) -> list[dict[str, object]]:
@@ -93,7 +94,7 @@ def rmi(session: Session, /, names: tuple[str, ...], force: bool, no_prune: bool
 
 
 @click.command("pull", short_help="Download an image from a registry")
-@click.option("-a", "--all-tags", is_flag=True, help="Download all tagged images in the repository (refused)")
+@click.option("-a", "--all-tags", is_flag=True, help="Download all tagged images in the repository")
 @click.option("--disable-content-trust/--no-disable-content-trust", default=True, hidden=True)
 @click.option("--platform", default="", help="Set platform")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress verbose output")
@@ -104,12 +105,16 @@ def pull(
     session: Session, /, name: str, platform: str, quiet: bool, stand_ins: bool | None, all_tags: bool, **_: bool
 ) -> None:
     """Download an image from a registry."""
-    if all_tags:
-        raise Failure("--all-tags is not supported: pull the tags that you need by name")
-    from dockless.cli.docker.pulling import pull_image
+    from dockless.cli.docker.pulling import pull_image, show
     from dockless.compose.run.images import split_reference
 
     allowed = session.may_use_stand_ins(stand_ins)
+    if all_tags:
+        if split_tag(name)[1] or "@" in name:
+            raise Failure("tag can't be used with --all-tags/-a")
+        show(session.client.images.pull(name, platform=platform, stand_ins=allowed), quiet=quiet)
+        echo(name)
+        return
     pull_image(session, name, platform=platform, stand_ins=allowed, quiet=quiet)
     image, tag = split_reference(name)
     echo(f"{image}@{tag}" if tag.startswith("sha256:") else f"{image}:{tag}")

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker import client_config
 from dockless.cli.failure import Failure
 from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session
@@ -45,8 +46,8 @@ def login(session: Session, /, server: str, username: str, password: str, passwo
     answer = session.client.transport.ask(AuthResponse, "POST", "/auth", None, asked)
     if answer.identity_token:
         username, password = "<token>", answer.identity_token
-    path = _config_path(session.environ)
-    config = _read(path)
+    path = client_config.path_in(session.environ)
+    config = client_config.read(path)
     helper = _helper(config, registry)
     if helper:
         _ask(helper, "store", {"ServerURL": registry, "Username": username, "Secret": password}, session.environ)
@@ -66,8 +67,8 @@ def login(session: Session, /, server: str, username: str, password: str, passwo
 def logout(session: Session, /, server: str) -> None:
     """Log out from a registry: its credentials are taken out of Docker's config.json."""
     registry = _registry(server)
-    path = _config_path(session.environ)
-    config = _read(path)
+    path = client_config.path_in(session.environ)
+    config = client_config.read(path)
     if helper := _helper(config, registry):
         _ask(helper, "erase", registry, session.environ)
     elif registry not in config.get("auths", {}):
@@ -82,24 +83,6 @@ def _registry(server: str) -> str:
     """The key in the file: a registry's host alone; Docker Hub under the address of its first API."""
     host = server.removeprefix("https://").removeprefix("http://").partition("/")[0]
     return _HUB if host in ("", "docker.io", "index.docker.io", "registry-1.docker.io") else host
-
-
-def _config_path(environ: Mapping[str, str]) -> Path:
-    folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
-    return Path(folder) / "config.json"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Raises `Failure`."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise Failure(f"{path} is no JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise Failure(f"{path} is no JSON object")
-    return config
 
 
 def _write(path: Path, config: dict[str, Any]) -> None:

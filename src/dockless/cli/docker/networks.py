@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker.client_config import text_of
 from dockless.cli.docker.each import for_each, parse_filters
 from dockless.cli.environment import labels
 from dockless.cli.failure import Failure
@@ -14,7 +15,7 @@ from dockless.cli.session import Session, pass_session
 
 @click.command("ls", short_help="List networks")
 @click.option("-f", "--filter", "filters", multiple=True, help='Provide filter values (e.g. "driver=bridge")')
-@click.option("--format", "format_", default="table", help="table, json, or a Go template over the fields")
+@click.option("--format", "format_", default="", help="table, json, or a Go template over the fields")
 @click.option("--no-trunc", is_flag=True, help="Do not truncate the output")
 @click.option("-q", "--quiet", is_flag=True, help="Only display network IDs")
 @pass_session
@@ -39,7 +40,8 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, no_trunc: bo
         for row in rows:
             echo(str(row["ID"]))
         return
-    print_rows(rows, {"NETWORK ID": "ID", "NAME": "Name", "DRIVER": "Driver", "SCOPE": "Scope"}, format_)
+    columns = {"NETWORK ID": "ID", "NAME": "Name", "DRIVER": "Driver", "SCOPE": "Scope"}
+    print_rows(rows, columns, text_of(format_, "networksFormat", session.environ, "table"))
 
 
 @click.command("create", short_help="Create a network")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker.client_config import text_of
 from dockless.cli.docker.each import parse_filters
 from dockless.cli.output import echo, print_rows
 from dockless.cli.rows import container_row
@@ -23,7 +24,7 @@ _COLUMNS = {
 @click.command("ps", short_help="List containers")
 @click.option("-a", "--all", "all_", is_flag=True, help="Show all containers (default shows just running)")
 @click.option("-f", "--filter", "filters", multiple=True, help="Filter output based on conditions provided")
-@click.option("--format", "format_", default="table", help="table, json, or a Go template over the fields")
+@click.option("--format", "format_", default="", help="table, json, or a Go template over the fields")
 @click.option("-n", "--last", type=int, default=-1, help="Show n last created containers (includes all states)")
 @click.option("-l", "--latest", is_flag=True, help="Show the latest created container (includes all states)")
 @click.option("--no-trunc", is_flag=True, help="Don't truncate output")
@@ -32,7 +33,8 @@ _COLUMNS = {
 @pass_session
 def ps(session: Session, /, **flags: Any) -> None:
     """List containers."""
-    size = flags["size"] or ("{{" in flags["format_"] and ".Size" in flags["format_"])
+    format_ = text_of(flags["format_"], "psFormat", session.environ, "table")
+    size = flags["size"] or ("{{" in format_ and ".Size" in format_)
     limit = 1 if flags["latest"] else max(flags["last"], 0)
     found = session.client.containers.list(
         all=flags["all_"] or limit > 0, limit=limit, size=size, filters=parse_filters(flags["filters"])
@@ -43,4 +45,4 @@ def ps(session: Session, /, **flags: Any) -> None:
             echo(str(row["ID"]))
         return
     columns = _COLUMNS | {"SIZE": "Size"} if flags["size"] else _COLUMNS
-    print_rows(rows, columns, flags["format_"])
+    print_rows(rows, columns, format_)

@@ -1,7 +1,13 @@
 """A pull as `docker` shows it; on standard error, so that what a command prints stays clean."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from dockless.cli.output import note
 from dockless.cli.session import Session
+
+if TYPE_CHECKING:
+    from dockless.wire.progress import Progress
 
 
 def pull_image(session: Session, reference: str, *, platform: str, stand_ins: bool, quiet: bool) -> None:
@@ -9,7 +15,11 @@ def pull_image(session: Session, reference: str, *, platform: str, stand_ins: bo
     from dockless.compose.run.images import split_reference
 
     name, tag = split_reference(reference)
-    messages = session.client.images.pull(name, tag=tag, platform=platform, stand_ins=stand_ins)
+    show(session.client.images.pull(name, tag=tag, platform=platform, stand_ins=stand_ins), quiet=quiet)
+
+
+def show(messages: "Iterable[Progress]", *, quiet: bool) -> None:
+    """Raises `RequestFailed` at an error message."""
     shown: dict[str, str] = {}
     for message in messages:
         if quiet or not (message.status or message.stream):

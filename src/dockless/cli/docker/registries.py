@@ -16,16 +16,19 @@ _COLUMNS = {"NAME": "Name", "DESCRIPTION": "Description", "STARS": "StarCount", 
 @click.command("push", short_help="Upload an image to a registry")
 @click.option("-a", "--all-tags", is_flag=True, help="Push all tags of an image to the repository")
 @click.option("--disable-content-trust/--no-disable-content-trust", default=True, hidden=True)
+@click.option("--platform", default="", help="Push this platform's image only; an error where there is another")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress verbose output")
 @click.argument("name")
 @pass_session
-def push(session: Session, /, name: str, all_tags: bool, quiet: bool, disable_content_trust: bool) -> None:
+def push(
+    session: Session, /, name: str, all_tags: bool, platform: str, quiet: bool, disable_content_trust: bool
+) -> None:
     """Upload an image to a registry."""
     repository, tag = split_tag(name)
     if all_tags and tag:
         raise Failure("tag can't be used with --all-tags/-a")
     for each in _tags(session, repository) if all_tags else [tag or "latest"]:
-        _push(session, repository, each, quiet=quiet)
+        _push(session, repository, each, _platform(platform), quiet=quiet)
 
 
 def _tags(session: Session, repository: str) -> list[str]:
@@ -37,9 +40,19 @@ def _tags(session: Session, repository: str) -> list[str]:
     return found
 
 
-def _push(session: Session, repository: str, tag: str, *, quiet: bool) -> None:
+def _platform(text: str) -> dict[str, str]:
+    """`os/architecture[/variant]` as the API has it. Raises `Failure`."""
+    if not text:
+        return {}
+    parts = text.split("/")
+    if not 2 <= len(parts) <= 3 or not all(parts):
+        raise Failure(f'invalid platform "{text}": write OS/ARCHITECTURE, such as linux/arm64')
+    return dict(zip(("os", "architecture", "variant"), parts, strict=False))
+
+
+def _push(session: Session, repository: str, tag: str, platform: dict[str, str], *, quiet: bool) -> None:
     shown: dict[str, str] = {}
-    for message in session.client.images.push(repository, tag=tag):
+    for message in session.client.images.push(repository, tag=tag, platform=platform):
         if quiet or shown.get(message.id) == message.status or not message.status:
             continue
         shown[message.id] = message.status

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker import client_config
 from dockless.cli.docker.run_options import container_options
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo, note
@@ -22,7 +23,7 @@ from dockless.cli.session import Session, pass_session
 @pass_session
 def run(session: Session, /, detach: bool, detach_keys: str, sig_proxy: bool, **flags: Any) -> None:
     """Create and run a new container from an image."""
-    from dockless.cli.interactive import keys_of, require_terminal
+    from dockless.cli.interactive import require_terminal
     from dockless.cli.start_container import Running, start_and_carry
 
     if detach and flags["attach"]:
@@ -34,6 +35,8 @@ def run(session: Session, /, detach: bool, detach_keys: str, sig_proxy: bool, **
     streams = {stream.lower() for stream in flags["attach"]} or {"stdout", "stderr"}
     if flags["interactive"] and not flags["attach"]:
         streams.add("stdin")
+    # Before anything is made: they may be none.
+    keys = client_config.detach_keys(detach_keys, session.environ)
     container = _create(session, flags, frozenset() if detach else frozenset(streams))
     running = Running(
         detach=detach,
@@ -43,7 +46,7 @@ def run(session: Session, /, detach: bool, detach_keys: str, sig_proxy: bool, **
         tty=flags["tty"],
         remove=flags["remove"],
         sig_proxy=sig_proxy,
-        detach_keys=keys_of(detach_keys),
+        detach_keys=keys,
         prefix="docker: ",
     )
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from dockless.cli.docker.client_config import text_of
 from dockless.cli.output import human_bytes, human_size, print_rows, short_id
 from dockless.cli.session import Session, pass_session
 from dockless.client.api import Client
@@ -26,7 +27,7 @@ _COLUMNS = {
 
 @click.command("stats", short_help="Display a live stream of container resource usage statistics")
 @click.option("-a", "--all", "all_", is_flag=True, help="Show all containers (default shows just running)")
-@click.option("--format", "format_", default="table", help="table, json, or a Go template over the fields")
+@click.option("--format", "format_", default="", help="table, json, or a Go template over the fields")
 @click.option("--no-stream", is_flag=True, help="Disable streaming stats and only pull the first result")
 @click.option("--no-trunc", is_flag=True, help="Do not truncate output")
 @click.argument("containers", nargs=-1)
@@ -35,6 +36,7 @@ def stats(
     session: Session, /, containers: tuple[str, ...], all_: bool, format_: str, no_stream: bool, no_trunc: bool
 ) -> None:
     """Display a live stream of container(s) resource usage statistics."""
+    format_ = text_of(format_, "statsFormat", session.environ, "table")
     names = list(containers)
     if not names:
         listed = session.client.containers.list(all=all_)

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker.client_config import text_of
 from dockless.cli.docker.each import for_each, parse_filters
 from dockless.cli.environment import labels
 from dockless.cli.output import echo, human_size, print_rows
@@ -13,7 +14,7 @@ from dockless.cli.session import Session, pass_session
 
 @click.command("ls", short_help="List volumes")
 @click.option("-f", "--filter", "filters", multiple=True, help='Provide filter values (e.g. "dangling=true")')
-@click.option("--format", "format_", default="table", help="table, json, or a Go template over the fields")
+@click.option("--format", "format_", default="", help="table, json, or a Go template over the fields")
 @click.option("-q", "--quiet", is_flag=True, help="Only display volume names")
 @pass_session
 def ls(session: Session, /, filters: tuple[str, ...], format_: str, quiet: bool) -> None:
@@ -24,7 +25,8 @@ def ls(session: Session, /, filters: tuple[str, ...], format_: str, quiet: bool)
             echo(volume.name)
         return
     rows = [volume_row(volume) for volume in found]
-    print_rows(rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, format_)
+    columns = {"DRIVER": "Driver", "VOLUME NAME": "Name"}
+    print_rows(rows, columns, text_of(format_, "volumesFormat", session.environ, "table"))
 
 
 @click.command("create", short_help="Create a volume")
