@@ -6,14 +6,19 @@ import io
 import json
 import os
 import shutil
+import socket
 import stat
 import struct
 import subprocess
+import sys
 import tarfile
+import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import IO, Any
 
 COLLECTION = Path(__file__).with_name("collection")
@@ -23,8 +28,90 @@ CHECKS = Path(__file__).with_name("checks")
 CHECKED = sorted(path.stem for path in CHECKS.glob("*.dockerfile"))
 
 
-def options(name: str, folder: Path = COLLECTION) -> list[str]:
-    return list(tomllib.loads((folder / "options.toml").read_text()).get(name, []))
+def options(name: str, served: "Served | None" = None, folder: Path = COLLECTION) -> list[str]:
+    found = tomllib.loads((folder / "options.toml").read_text()).get(name, [])
+    places = served.places if served else {}
+    return [Template(text).safe_substitute(places) for text in found]
+
+
+@dataclass
+class Served:
+    """A repository and the context's files on ports of the loopback; in which network, `at` is told."""
+
+    folder: Path
+    context: Path
+    commit: str
+    git_port: int
+    http_port: int
+
+    @property
+    def places(self) -> dict[str, str]:
+        return {
+            "GIT": f"git://127.0.0.1:{self.git_port}/repository.git",
+            "HTTP": f"http://127.0.0.1:{self.http_port}",
+            "COMMIT": self.commit,
+        }
+
+    @contextmanager
+    def at(self, *prefix: str) -> Iterator[None]:
+        """`prefix` is put before each command: `nsenter …`."""
+        commands = (
+            ["git", "daemon", f"--port={self.git_port}", "--listen=127.0.0.1", "--export-all", "--reuseaddr",
+             f"--base-path={self.folder}"],
+            [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(self.context),
+             str(self.http_port)],
+        )  # fmt: skip
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        servers = [subprocess.Popen([*prefix, *command], **quiet) for command in commands]  # type: ignore[call-overload]
+        try:
+            for port in (self.git_port, self.http_port):
+                knock = f"import socket; socket.create_connection(('127.0.0.1', {port})).close()"
+                deadline = time.monotonic() + 30
+                while subprocess.run([*prefix, sys.executable, "-c", knock], capture_output=True).returncode:
+                    assert time.monotonic() < deadline, f"nothing listens on port {port}"
+                    time.sleep(0.1)
+            yield
+        finally:
+            for server in servers:
+                server.terminate()
+                server.wait()
+
+
+def make_served(folder: Path, context: Path) -> Served:
+    """Two commits, a tag at the first and a branch at the second; the same ones each time."""
+    repository = folder / "repository.git"
+    repository.mkdir(parents=True)
+    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
+           for what, value in (("NAME", "a"), ("EMAIL", "a@b.example"), ("DATE", f"{LONG_AGO} +0000"))}  # fmt: skip
+
+    def git(*arguments: str) -> str:
+        environ = {**os.environ, **who, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+        said = subprocess.check_output(["git", *arguments], cwd=repository, env=environ, text=True)
+        return said.strip()
+
+    git("init", "-q", "-b", "main")
+    (repository / "sub/deep").mkdir(parents=True)
+    for name, text in {
+        "sub/file": "one\n", "sub/deep/x": "deep\n", "run": "#!/bin/sh\n", "README.md": "# r\n",
+        ".dockerignore": "run\n", ".gitattributes": "*.md export-ignore\n",
+    }.items():  # fmt: skip
+        (repository / name).write_text(text)
+    (repository / "run").chmod(0o755)
+    (repository / "link").symlink_to("sub/file")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("tag", "-a", "v1", "-m", "v1")
+    git("tag", "light")
+    (repository / "sub/file").write_text("two\n")
+    git("commit", "-qam", "two")
+    git("branch", "feature")
+    ports = []
+    with ExitStack() as stack:
+        for _ in range(2):
+            found = stack.enter_context(socket.socket())
+            found.bind(("127.0.0.1", 0))
+            ports.append(found.getsockname()[1])
+    return Served(folder, context, git("rev-parse", "v1^{commit}"), *ports)
 
 
 def make_context(folder: Path) -> None:

@@ -31,7 +31,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory, busybox: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ours(shared: Path) -> Iterator[dict[str, collected.Taken]]:
+def served(shared: Path) -> collected.Served:
+    return collected.make_served(shared / "served", shared / "context")
+
+
+@pytest.fixture(scope="session")
+def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected.Taken]]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}  # no proxies, no CA bundle
     environ = kept | {"DOCKLESS_ROOT": str(shared / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(shared)}
     serving = subprocess.Popen([*OURS, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")
@@ -42,13 +47,14 @@ def ours(shared: Path) -> Iterator[dict[str, collected.Taken]]:
         run(OURS, environ, "import", str(shared / "base.tar"), "tiny:latest")
         run(OURS, environ, "save", "-o", str(shared / "tiny.tar"), "tiny:latest")
         reports = check_all((*OURS, "build"), environ, shared)
-        failed = build_all((*OURS, "build", "-q"), environ, shared)
+        with served.at():
+            failed = build_all((*OURS, "build", "-q"), environ, shared, served)
         built = [name for name in collected.NAMES if name not in failed]
         run(OURS, environ, "save", "-o", str(shared / "ours.tar"), *(f"built-{name}" for name in built))
         yield collected.take_apart(shared / "ours.tar") | failed | reports
     finally:
         serving.send_signal(signal.SIGINT)
-        assert serving.wait(timeout=20) == 0
+        assert serving.wait(timeout=120) == 0
         serving.stdout.close()
         deadline = time.monotonic() + 20
         while socket.exists() and time.monotonic() < deadline:
@@ -56,7 +62,7 @@ def ours(shared: Path) -> Iterator[dict[str, collected.Taken]]:
 
 
 @pytest.fixture(scope="session")
-def buildkits(shared: Path, ours: dict[str, Any]) -> Iterator[dict[str, collected.Taken]]:
+def buildkits(shared: Path, served: collected.Served, ours: dict[str, Any]) -> Iterator[dict[str, collected.Taken]]:
     peers = os.environ.get("DOCKLESS_TEST_BUILDKIT", "")
     if not peers or not shutil.which("docker") or not shutil.which("iptables"):
         pytest.skip("DOCKLESS_TEST_BUILDKIT names no folder with a recent dockerd and buildx")
@@ -83,7 +89,8 @@ def buildkits(shared: Path, ours: dict[str, Any]) -> Iterator[dict[str, collecte
             time.sleep(0.2)
         run(("docker",), environ, "load", "-i", str(shared / "tiny.tar"))
         reports = check_all(("docker", "buildx", "build"), environ, shared)
-        failed = build_all(("docker", "buildx", "build", "-q"), environ, shared)
+        with served.at("nsenter", "-t", str(daemon.pid), "-n"):
+            failed = build_all(("docker", "buildx", "build", "-q"), environ, shared, served)
         built = [name for name in collected.NAMES if name not in failed]
         run(("docker",), environ, "save", "-o", str(shared / "buildkit.tar"), *(f"built-{name}" for name in built))
         yield collected.take_apart(shared / "buildkit.tar") | failed | reports
@@ -98,13 +105,15 @@ def run(command: tuple[str, ...], environ: dict[str, str], *arguments: str) -> N
     assert done.returncode == 0, done.stderr
 
 
-def build_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -> dict[str, Any]:
+def build_all(
+    command: tuple[str, ...], environ: dict[str, str], shared: Path, served: collected.Served
+) -> dict[str, Any]:
     """Builds everything, four at a time; the answer is what the failed ones said."""
 
     def one(name: str) -> tuple[str, str]:
         done = subprocess.run(
             [*command, "-t", f"built-{name}", "-f", str(collected.COLLECTION / f"{name}.dockerfile"),
-             *collected.options(name), "."],
+             *collected.options(name, served), "."],
             env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
         )  # fmt: skip
         return name, done.stderr if done.returncode else ""
@@ -119,7 +128,7 @@ def check_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -
     def one(name: str) -> tuple[str, Any]:
         done = subprocess.run(
             [*command, "--check", "-f", str(collected.CHECKS / f"{name}.dockerfile"),
-             *collected.options(name, collected.CHECKS), "."],
+             *collected.options(name, folder=collected.CHECKS), "."],
             env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
         )  # fmt: skip
         # BuildKit's client says where a file lies that is not in the context.

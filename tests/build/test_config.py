@@ -10,6 +10,7 @@ import pytest
 from dockless.build.emulation import runs_here
 from dockless.build.errors import BuildError
 from dockless.build.goformat import duration, quoted, quoted_list
+from dockless.dockerfile import DockerfileError
 from dockless.images.config import ContainerConfig, Healthcheck
 from dockless.images.platform import Platform
 
@@ -212,3 +213,20 @@ def test_values_are_written_as_go_writes_them() -> None:
     assert [duration(n) for n in (0, 1, 1500, 300_000_000, 1_500_000_000, 90_000_000_000, 3_600_000_000_000)] == [
         "0s", "1ns", "1.5µs", "300ms", "1.5s", "1m30s", "1h0m0s",
     ]  # fmt: skip
+
+
+def test_what_docker_takes_is_taken(bench: "Bench") -> None:
+    found = config(bench, "EXPOSE 0 80/ 90:91 100-101:200-201\nSTOPSIGNAL 65\nHEALTHCHECK --interval=1s NONE\nRUN")
+    assert set(found.exposed_ports) == {"0/tcp", "80/tcp", "91/tcp", "200/tcp", "201/tcp"}
+    assert found.stop_signal == "65"
+
+
+@pytest.mark.parametrize("line", ["EXPOSE 80:90-91", "STOPSIGNAL 0", "RUN []", "EXPOSE 90-80"])
+def test_what_docker_refuses_is_refused(bench: "Bench", line: str) -> None:
+    with pytest.raises((BuildError, DockerfileError), match=r"Dockerfile:2"):
+        bench.build(f"FROM tiny\n{line}\n")
+
+
+def test_in_a_stage_on_another_one_its_environment_is_seen_again_where_an_argument_hid_it(bench: "Bench") -> None:
+    bench.build("FROM tiny AS a\nENV V=env\nARG V=arg\nRUN echo $V\nFROM a\nRUN echo $V\n")
+    assert bench.output() == "arg\nenv\n"

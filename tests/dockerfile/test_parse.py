@@ -189,7 +189,7 @@ def test_an_onbuild_keeps_its_heredoc() -> None:
         ("FROM a b\n", "Dockerfile:1:1", "either one or three"),
         ("FROM a AS 1x\n", "Dockerfile:1:1", "invalid name for build stage"),
         ("FROM a\n  RNU x\n", "Dockerfile:2:3", "unknown instruction: RNU (did you mean RUN?)"),
-        ("FROM a\nRUN\n", "Dockerfile:2:1", "RUN requires at least one argument"),
+        ("FROM a\nRUN []\n", "Dockerfile:2:1", "RUN requires at least one argument"),
         ("FROM a\nCOPY a\n", "Dockerfile:2:1", "Destination could not be determined"),
         ("FROM a\nCOPY --chwon=a b c\n", "Dockerfile:2:1", "unknown flag: chwon (did you mean --chown?)"),
         ("FROM a\nCOPY --from b c\n", "Dockerfile:2:1", "missing a value on flag: from"),

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dockless.engine.obtaining import CannotObtain, Obtaining, Wish
+from dockless.images.config import ImageConfig
+from dockless.images.platform import Platform
+from dockless.images.reference import Reference
 from dockless.images.store import ImageStore
 from dockless.places import Places
 from dockless.standins.errors import StandInError
@@ -41,3 +45,17 @@ def test_without_apt_the_list_offers_none_and_says_why(no_apt: StandIns) -> None
 def test_what_debian_cannot_stand_in_for_is_refused_with_what_to_do(no_apt: StandIns, name: str) -> None:
     with pytest.raises(StandInError, match=rf"no stand-in can be made for {name}.*: .* FROM debian:bookworm"):
         no_apt.make(name, lambda _: None)
+
+
+def test_without_a_registry_no_image_of_another_platform_passes_for_the_one_asked_for(tmp_path: Path) -> None:
+    places = Places(tmp_path / "root", tmp_path / "run")
+    images = ImageStore(places, Database(places.database, (*ImageStore.SCHEMA, *SCHEMA)))
+    name = "127.0.0.1:1/tools:1"  # a registry that refuses the connection
+    host = Platform.host()
+    here = images.create(ImageConfig(architecture=host.architecture, os=host.os, variant=host.variant), names=[name])
+    obtaining = Obtaining(images, lambda: pytest.fail("no stand-in is wanted"), {})
+    reference = Reference.parse(name)
+    assert obtaining.obtain(Wish(reference, str(host)), lambda _: None).id == here.id
+    with pytest.raises(CannotObtain, match=r"for linux/s390x cannot be pulled.* for linux/.* alone"):
+        obtaining.obtain(Wish(reference, "linux/s390x"), lambda _: None)
+    images.layers.scratch.close()

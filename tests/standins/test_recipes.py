@@ -1,5 +1,9 @@
 """Which image names a recipe stands in for, and that every recipe is whole."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from dockless.images.config import ContainerConfig
@@ -83,3 +87,19 @@ def test_recipes_are_frozen_values() -> None:
     assert isinstance(recipe.find("python:3.10"), Wanted)
     with pytest.raises(AttributeError):
         recipe.recipes()["python"].image = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["addgroup", "adduser"])
+def test_the_scripts_of_debians_packages_find_debians_commands_under_alpines(name: str, tmp_path: Path) -> None:
+    """They use options that BusyBox's have not: `addgroup --quiet --system --force-badname ssl-cert`."""
+    (tmp_path / name).write_text('#!/bin/sh\necho "Debian\'s: $*"\n')
+    (tmp_path / name).chmod(0o755)
+    file = recipe.FOLDER / "alpine-base/files/usr/local/sbin" / name
+    wrapper = file.read_text().replace("/usr/sbin/", f"{tmp_path}/")
+
+    def run(*arguments: str, **environ: str) -> str:
+        command = ["sh", "-c", wrapper, name, *arguments]
+        return subprocess.run(command, env={"PATH": os.defpath, **environ}, capture_output=True, text=True).stdout
+
+    assert run("--quiet", "--system", "x", DPKG_MAINTSCRIPT_NAME="postinst") == "Debian's: --quiet --system x\n"
+    assert run("--quiet", "--system", "x") == ""

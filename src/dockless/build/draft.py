@@ -64,12 +64,15 @@ class Draft(msgspec.Struct):
         return draft
 
     def copy(self) -> "Draft":
+        """For a stage that stands on this one: it has its arguments, too, but where they hid an ENV, that is seen."""
+        environment = dict(_pair(entry) for entry in self.config.env)
+        hidden = {name: value for name, value in environment.items() if self.arguments.get(name) is not None}
         return msgspec.structs.replace(
             self,
             diff_ids=list(self.diff_ids),
             history=list(self.history),
-            variables=dict(self.variables),
-            arguments=dict(self.arguments),
+            variables={**self.variables, **environment},
+            arguments={**self.arguments, **hidden},
             cmd_set=False,
         )
 

@@ -18,6 +18,7 @@ from dockless.build import handover
 from dockless.build.download import DownloadError
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_HEAD = re.compile(r"ref: (refs/heads/\S+)\tHEAD")
 _PATIENCE = 0.2  # seconds between two looks at whether the build was cancelled
 _YES = {"": True, "1": True, "true": True, "0": False, "false": False}
 
@@ -79,10 +80,26 @@ def check_out(
     if source.submodules and (into / ".gitmodules").is_file():
         git("submodule", "-q", "update", "--init", "--recursive", "--depth=1")
     git("remote", "add", "origin", source.url)
+    if source.keep_git_dir:
+        _tidy(git, source, fetched, actual)
     folder = Path(os.path.normpath(into / source.folder.lstrip("/")))
     if not folder.is_relative_to(into) or not folder.is_dir() or folder.is_symlink():
         raise DownloadError(f"{source.url}: there is no folder {source.folder} in it")
     return folder
+
+
+def _tidy(git: "_Git", source: GitSource, fetched: str, commit: str) -> None:
+    """What is kept of it: it knows the branch or tag that was asked for, and nothing of when it was fetched."""
+    if fetched == "FETCH_HEAD":
+        said = (git.folder / ".git/FETCH_HEAD").read_text(encoding="utf-8", errors="replace")
+        if named := re.match(r"([0-9a-f]+)\t\S*\t(tag|branch) '([^']+)' of ", said):
+            git("update-ref", f"refs/{'tags' if named[2] == 'tag' else 'heads'}/{named[3]}", named[1])
+        elif not source.ref and (head := _HEAD.match(git("ls-remote", "--symref", source.url, "HEAD"))):
+            git("update-ref", head[1], commit)
+    (git.folder / ".git/FETCH_HEAD").unlink(missing_ok=True)
+    for log in (git.folder / ".git/logs").rglob("*"):
+        if log.is_file():
+            log.write_bytes(b"")
 
 
 def _by_query(found: GitSource, address: str) -> GitSource:

@@ -32,7 +32,8 @@ from dockless.dockerfile.model import (
 from dockless.dockerfile.words import expand, expand_words
 from dockless.images.config import Healthcheck as ImageHealthcheck
 
-_PORT = re.compile(r"(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_RANGE = r"(\d{1,5})(?:-(\d{1,5}))?"
+_PORT = re.compile(rf"(?:(?:.*:)?{_RANGE}:)?{_RANGE}(?:/(tcp|udp|sctp)?)?", re.IGNORECASE)
 _REALTIME = re.compile(r"RTM(?:IN(?:\+\d+)?|AX(?:-\d+)?)")
 
 
@@ -103,7 +104,7 @@ def _expose(instruction: Expose, draft: Draft, scope: Scope) -> None:
     ]
     ports: dict[str, Any] = {port: {} for word in words for port in _ports(word)}
     draft.change(exposed_ports={**draft.config.exposed_ports, **ports})
-    draft.add_history(f"EXPOSE [{' '.join(sorted(ports))}]")
+    draft.add_history(f"EXPOSE [{' '.join(ports)}]")
 
 
 def _volume(instruction: Volume, draft: Draft, scope: Scope) -> None:
@@ -190,9 +191,10 @@ _APPLY: Mapping[type[Instruction], Callable[[Any, Draft, Scope], None]] = {
 
 
 def is_signal(name: str) -> bool:
-    """Whether STOPSIGNAL may say so: a number or a name, with SIG or without."""
+    """Whether STOPSIGNAL may say so: a number (whether the kernel has it is the container's), or a name, with SIG
+    or without."""
     if name.isascii() and name.isdigit():
-        return 1 <= int(name) <= 64
+        return int(name) > 0
     bare = name.upper().removeprefix("SIG")
     return f"SIG{bare}" in signal.Signals.__members__ or _REALTIME.fullmatch(bare) is not None
 
@@ -202,11 +204,13 @@ def _words(command: CommandLine, draft: Draft) -> tuple[str, ...]:
 
 
 def _ports(word: str) -> list[str]:
-    """`80`, `80/udp`, `8000-8010`: each with its protocol. What stands before a colon is of no meaning here."""
+    """`80`, `80/udp`, `8000-8010`: each with its protocol. A port of the host is of no meaning, but must fit."""
     found = _PORT.fullmatch(word)
     if found is None:
         raise BadValue(f"Invalid containerPort: {word}")
-    first, last = int(found[1]), int(found[2] or found[1])
-    if not 0 < first <= last < 65536:
+    first, last = int(found[3]), int(found[4] or found[3])
+    if not first <= last < 65536:
         raise BadValue(f"Invalid containerPort: {word}")
-    return [f"{port}/{(found[3] or 'tcp').lower()}" for port in range(first, last + 1)]
+    if found[1] and last > first and int(found[2] or found[1]) - int(found[1]) != last - first:
+        raise BadValue(f"Invalid containerPort: {word}: the ranges are not of the same length")
+    return [f"{port}/{(found[5] or 'tcp').lower()}" for port in range(first, last + 1)]

@@ -97,12 +97,12 @@ def prepared(
     unmatched = []
     keeps_owners = False
     xattrs = True
+    exclude = [scope.expand(pattern, draft) for pattern in instruction.exclude]
     if local:
         name = instruction.from_ if isinstance(instruction, Copy) else ""
         read = session.read(name, planned, instruction, lambda line: session.say(vertex, line))
         keeps_owners = chosen_owner is None and read.source.owner is None
         xattrs = read.source.xattrs
-        exclude = [scope.expand(pattern, draft) for pattern in instruction.exclude]
         for source in local:
             found = select(read.source, source, exclude, parents=isinstance(instruction, Copy) and instruction.parents)
             selected += found
@@ -125,7 +125,7 @@ def prepared(
         raise session.error("checksum can't be specified for non-HTTP(S) and non-Git sources", instruction)
     with (
         _downloads(session, checksum, remote) as fetched,
-        _checkouts(session, instruction, checksum, repositories) as checked_out,
+        _checkouts(session, instruction, checksum, repositories, exclude) as checked_out,
     ):
         if checked_out:
             selected += checked_out
@@ -181,7 +181,7 @@ def _is_url(session: Session, instruction: Copy | Add, source: str) -> bool:
 
 @contextmanager
 def _checkouts(
-    session: Session, instruction: Copy | Add, checksum: str, repositories: Sequence[str]
+    session: Session, instruction: Copy | Add, checksum: str, repositories: Sequence[str], exclude: Sequence[str]
 ) -> Iterator[list[Selected]]:
     if not repositories:
         yield []
@@ -199,7 +199,7 @@ def _checkouts(
             agent = session.options.ssh.get("default")
             folder = git.check_out(wanted, scratch / "checkout", session.options.environ, agent, session.check)
             ignore = Ignore() if wanted.keep_git_dir else Ignore([".git"])
-            found += select(folder_source(folder, text, ignore), "/")
+            found += select(folder_source(folder, text, ignore), "/", exclude)
         yield found
 
 

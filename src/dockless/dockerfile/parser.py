@@ -46,6 +46,7 @@ from dockless.dockerfile.words import WordError, first_blank, split_blanks, spli
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*")
 _SHORTEST = 1_000_000  # nanoseconds; Docker's least interval of a health check
+_HEALTH_FLAGS = dict.fromkeys(("interval", "timeout", "start-period", "start-interval", "retries"), "text")
 _TAKES_HEREDOCS = ("ADD", "COPY", "RUN")
 
 
@@ -207,7 +208,7 @@ def _run(line: _Line) -> Run:
         if "$" not in mount:
             parse_mount(mount, str)
     command = line.command()
-    if not any(command.words):
+    if not command.words:
         raise _Wrong("RUN requires at least one argument")
     return Run(
         command=command,
@@ -337,13 +338,11 @@ def _healthcheck(line: _Line) -> Healthcheck:
     if kind.upper() == "NONE":
         if rest:
             raise _Wrong("HEALTHCHECK NONE takes no arguments")
-        line.flags()
+        line.flags(**_HEALTH_FLAGS)
         return Healthcheck(command=None, **line.common)
     if kind.upper() != "CMD":
         raise _Wrong(f'Unknown type "{kind.upper()}" in HEALTHCHECK (try CMD)')
-    found = line.flags(
-        **{"interval": "text", "timeout": "text", "start-period": "text", "start-interval": "text", "retries": "text"}
-    )
+    found = line.flags(**_HEALTH_FLAGS)
     words = _json_words(rest)
     if not (rest if words is None else words):
         raise _Wrong("Missing command after HEALTHCHECK CMD")

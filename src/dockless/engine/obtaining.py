@@ -102,9 +102,14 @@ class Obtaining:
                 f"loaded, or {MIRROR} must name a registry that can be reached"
             ) from error
         here = self._images.resolve(name)
-        if here is not None:
+        if here is not None and _is_for(here, wish.platform):
             progress(PullEvent("", f"{name}: no registry can be reached; the image that is here is used"))
             return here
+        if wish.platform and not Platform.parse(wish.platform).accepts(Platform.host()):
+            raise CannotObtain(
+                f"{name} for {wish.platform} cannot be pulled: {error}. Stand-ins are made of this host's packages, "
+                f"for {Platform.host()} alone"
+            ) from error
         stand_ins = self._stand_ins()
         if stand_ins.find(name) is None:
             raise CannotObtain(

@@ -20,6 +20,8 @@ _MACHINES = {
     "loongarch64": ("loong64", ""),
 }
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm", "armel": "arm"}
+# What may stand for a platform by itself: an architecture, or the one operating system.
+_ALONE = {"linux", "mips64", "mips64le", "ppc64", *_ALIASES, *(architecture for architecture, _ in _MACHINES.values())}
 _DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
 
@@ -40,6 +42,8 @@ class Platform:
         if not 1 <= len(parts) <= 3 or not all(part.replace("-", "").replace("_", "").isalnum() for part in parts):
             raise InvalidPlatform(f'"{text}": unknown operating system or architecture: invalid argument')
         if len(parts) == 1:
+            if parts[0] not in _ALONE:
+                raise InvalidPlatform(f'"{text}": unknown operating system or architecture: invalid argument')
             parts = ["linux", parts[0]] if parts[0] != "linux" else ["linux", cls.host().architecture]
         architecture = _ALIASES.get(parts[1], parts[1])
         variant = parts[2] if len(parts) == 3 else {"armel": "v6"}.get(parts[1], "")
