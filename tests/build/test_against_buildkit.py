@@ -54,7 +54,7 @@ def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected
         yield collected.take_apart(shared / "ours.tar") | failed | reports
     finally:
         serving.send_signal(signal.SIGINT)
-        assert serving.wait(timeout=120) == 0
+        assert serving.wait(timeout=60) == 0
         serving.stdout.close()
         deadline = time.monotonic() + 20
         while socket.exists() and time.monotonic() < deadline:
