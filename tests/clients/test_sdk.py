@@ -159,6 +159,36 @@ def test_commit(sdk: Client) -> None:
     sdk.images.remove(image.id, force=True)
 
 
+def test_changes_may_stand_in_one_text(sdk: Client) -> None:
+    container = sdk.containers.create("busybox", "true")
+    image = container.commit(repository="changed", changes='EXPOSE 8000\nENV A=b \\\n  C=d\nCMD ["x"]')
+    config = image.attrs["Config"]
+    assert (config["Cmd"], list(config["ExposedPorts"]), config["Env"][-2:]) == (["x"], ["8000/tcp"], ["A=b", "C=d"])
+    sdk.images.remove("changed")
+
+
+def test_platforms_of_pull_import_and_push(sdk: Client) -> None:
+    for call in (
+        lambda: sdk.images.pull("busybox", platform="foo"),
+        lambda: sdk.images.build(fileobj=io.BytesIO(b"FROM busybox\n"), platform="foo"),
+    ):
+        with pytest.raises(APIError, match="unknown operating system or architecture: invalid argument") as caught:
+            call()
+        assert caught.value.status_code == 400
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    url = sdk.api._url("/images/create")
+    query = {"fromSrc": "-", "repo": "127.0.0.1:1/other", "tag": "1", "platform": "linux/arm64"}
+    assert sdk.api._post(url, params=query, data=empty.getvalue()).status_code == 200
+    found = sdk.images.get("127.0.0.1:1/other:1").attrs
+    assert (found["Os"], found["Architecture"]) == ("linux", "arm64")
+    query = {"tag": "1", "platform": '{"os":"linux","architecture":"s390x"}'}
+    answer = sdk.api._post(sdk.api._url("/images/{0}/push", "127.0.0.1:1/other"), params=query)
+    assert answer.status_code == 404
+    assert "its platform (linux/arm64) does not match the specified platform (linux/s390x)" in answer.json()["message"]
+    sdk.images.remove("127.0.0.1:1/other:1")
+
+
 def test_networks_with_names_and_aliases(sdk: Client) -> None:
     network = sdk.networks.create("names", driver="bridge", labels={"a": "b"})
     server = sdk.containers.run("busybox", "httpd -f -h /etc", name="server", network="names", detach=True, init=True)

@@ -138,3 +138,23 @@ def test_an_exec_that_cannot_start_says_so_in_its_stream(served: Served, client:
 def test_an_unknown_exec_is_a_plain_error(served: Served) -> None:
     with open_stream(served, "/exec/none/start", body=b"{}") as stream:
         assert read(stream, b"}").startswith(b"HTTP/1.1 404 ")
+
+
+def test_output_waits_until_the_head_was_read(served: Served, client: Client) -> None:
+    client.containers.start("cat")
+    with open_stream(served, "/containers/cat/attach?stream=1&stdin=1&stdout=1", tail=b"hello") as stream:
+        for _ in range(20):
+            client.system.version()
+        assert stream.recv(65536).endswith(b"\r\n\r\n")
+        assert read(stream, b"hello") == frame(STDOUT, b"hello")
+        stream.sendall(b"exit 0")
+        assert read(stream) == b""
+
+
+def test_a_client_that_goes_before_it_reads_leaves_nothing(served: Served, client: Client) -> None:
+    client.containers.start("cat")
+    for _ in range(5):
+        open_stream(served, "/containers/cat/attach?stream=1&stdin=1&stdout=1", tail=b"hello").close()
+    with open_stream(served, "/containers/cat/attach?stream=1&stdin=1&stdout=1", tail=b"exit 0") as stream:
+        read(stream)
+    assert not served.log.exists()

@@ -15,8 +15,6 @@ from dockless.engine.streams import Hijacked
 from dockless.wire.multiplex import frame
 from dockless.wire.queries import AttachOptions
 
-AFTER_THE_HEAD = 0.02  # seconds: Docker's SDK for Python loses output that comes together with the answer's head
-
 
 async def attach(
     record: ContainerRecord,
@@ -39,7 +37,6 @@ async def attach(
 
     async def output() -> None:
         if history is not None:
-            await asyncio.sleep(AFTER_THE_HEAD)
             async for data in history:
                 await stream.write(data)
         if listener is not None:

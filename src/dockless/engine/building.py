@@ -67,6 +67,8 @@ class Building:
 
     async def build(self, body: AsyncIterator[bytes], query: BuildQuery) -> AsyncIterator[Progress]:
         """Raises `BadParameter`, and `Conflict` where what the client lends is not to be seen from here."""
+        if query.squash:
+            raise BadParameter("squash is only supported with experimental mode")
         return self._build(await lending.take(query.lending, body), query)
 
     async def prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:

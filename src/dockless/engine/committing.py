@@ -140,7 +140,8 @@ def changed(config: ImageContainerConfig, changes: Sequence[str]) -> ImageContai
     draft = Draft.of_image(ImageConfig(config=config))
     draft.config = config
     scope = Scope("\\", {}, {})
-    for change in changes:
+    lines = "\n".join(changes).replace("\\\n", " ").splitlines()
+    for change in (line for line in lines if line.strip()):
         try:
             instruction = parse_trigger(change)
             if isinstance(instruction, Workdir):

@@ -223,6 +223,8 @@ class Images:
             reference = Reference.parse(_with_tag(from_image, tag))
         except InvalidReference as error:
             raise BadParameter(str(error)) from error
+        if platform:
+            _platform(platform)
         wish = Wish(reference, platform, _credentials(auth), stand_ins)
         # As in Docker: a name alone means all that the repository has. Clients that want the latest say so.
         return self._pull(wish, all_tags=not tag and reference == _without_tag(from_image))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dockless.engine.records import ContainerRecord, Mount, replace
-from dockless.engine.volumes import Volumes
+from dockless.engine.volumes import Volumes, flags
 from dockless.wire import config as wire
 from dockless.wire.containers import MountPoint
 from dockless.wire.errors import BadParameter
@@ -134,7 +134,7 @@ class Mounting:
             destination=target,
             driver="local",
             mode=mode or "z",
-            rw=not readonly,
+            rw=not readonly and "ro" not in flags(record),
         )
         copy_up = copy and not record.options and not subpath
         return Mount(point, anonymous=record.anonymous, copy_up=copy_up, subpath=subpath)

@@ -5,6 +5,7 @@ What is opened here is closed by `Prepared.close`; what is wired is taken back b
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,11 @@ from dockless.engine.copyup import fill_volume
 from dockless.engine.files import host_settings, write_files
 from dockless.engine.records import ContainerRecord, Mount, replace
 from dockless.engine.spec import Files, build_spec
-from dockless.engine.volumes import Volumes
+from dockless.engine.volumes import Volumes, flags, has_file_system
 from dockless.engine.wiring import Wiring
 from dockless.launcher.client import OverlayRoot
 from dockless.launcher.spec import NamespaceType, Spec
+from dockless.linux import mounts
 from dockless.network.fabric import Fabric
 from dockless.places import Places
 from dockless.wire.errors import BadParameter, Conflict, NotFound
@@ -60,6 +62,7 @@ class Preparation:
         self._chain = chain
         self._find = find
         self._cgroup_path = cgroup_path
+        self._file_systems = asyncio.Lock()  # held from the mount of a volume's file system until its user runs
 
     async def prepare(self, fabric: Fabric, record: ContainerRecord) -> Prepared:
         """Raises ApiError."""
@@ -85,6 +88,9 @@ class Preparation:
                 namespaces["network"] = wired.sandbox.fd
                 close.append(wired.sandbox.close)
             made: dict[str, int] = {}
+            if any(self._has_file_system(mount) for mount in record.mounts):
+                await self._file_systems.acquire()
+                close.append(self._file_systems.release)
             for mount in record.mounts:
                 if (tree := await self._tree(mount)) is not None:
                     made[mount.point.destination] = tree
@@ -144,6 +150,8 @@ class Preparation:
             if point.type == "image":
                 layers = [str(layer) for layer in self._chain(mount.image_id)]
                 return await asyncio.to_thread(trees.of_image, str(self._places.empty), layers, mount.subpath)
+            if self._has_file_system(mount):
+                return await self._file_system(mount)
             if point.type == "volume" and mount.subpath:
                 volume = self._volumes.named(point.name)
                 if volume is None:
@@ -156,6 +164,36 @@ class Preparation:
             where = f"{mount.subpath!r} of {point.type} {point.name or point.source}" if mount.subpath else point.source
             raise BadParameter(f"cannot mount {where} at {point.destination}: {error.strerror}") from error
         return None
+
+    def _has_file_system(self, mount: Mount) -> bool:
+        volume = self._volumes.named(mount.point.name) if mount.point.type == "volume" else None
+        return volume is not None and has_file_system(volume)
+
+    async def _file_system(self, mount: Mount) -> int:
+        """A volume's own: what a running container has of it, else mounted anew. Raises BadParameter."""
+        volume = self._volumes.named(mount.point.name)
+        assert volume is not None
+        if mount.subpath:
+            raise BadParameter(f"volume {volume.name} has a file system of its own: its Subpath is not supported")
+        for identity in self._volumes.users(volume.name):
+            other = self._find(identity)
+            if other is None or not other.running:
+                continue
+            for had in other.mounts:
+                if had.point.name == volume.name and not had.subpath:
+                    tree = await asyncio.to_thread(trees.of_process, other.state.pid, had.point.destination)
+                    mounts.mount_setattr(tree, clear=mounts.MOUNT_ATTR_RDONLY)  # that one's mount may be read-only
+                    return tree
+        kind, device = volume.options["type"], volume.options["device"]
+        try:
+            options = await asyncio.to_thread(_with_addresses, flags(volume), kind)
+            return await asyncio.to_thread(trees.of_file_system, kind, device, options)
+        except OSError as error:
+            path = self._volumes.path(volume.name)
+            raise BadParameter(
+                f"error while mounting volume '{path}': failed to mount local volume: "
+                f"mount {device}:{path}, data: {volume.options.get('o', '')}: {error.strerror}"
+            ) from error
 
     def _shared_memory(self, record: ContainerRecord) -> int | None:
         """/dev/shm of the container whose IPC namespace is joined."""
@@ -224,6 +262,16 @@ class Preparation:
             search=host.dns_search or inherited["search"],
             options=host.dns_options or ("ndots:0", *(o for o in inherited["options"] if not o.startswith("ndots"))),
         )
+
+
+def _with_addresses(options: Sequence[str], kind: str) -> Sequence[str]:
+    """The kernel does not look names up. Blocking. Raises OSError."""
+    if not kind.startswith(("nfs", "cifs")):
+        return options
+    return [
+        f"addr={socket.getaddrinfo(option[5:], None)[0][4][0]}" if option.startswith("addr=") else option
+        for option in options
+    ]
 
 
 def _with_environment(record: ContainerRecord, linked: Sequence[str]) -> ContainerRecord:

@@ -1,8 +1,9 @@
 """Detached mounts that the engine makes for a container: what no path of the launcher's mount namespace leads to.
 
 A folder of an image, a folder inside a volume (whose links are the containers' own, and so hostile), the /dev/shm of
-another container, and a folder of the host with the propagation that it has there. Each is a descriptor that the
-launcher attaches and that the caller closes. Blocking, each in a thread of its own that may change its namespaces.
+another container, a folder of the host with the propagation that it has there, and a volume's own file system. Each is
+a descriptor that the launcher attaches and that the caller closes. Blocking, each in a thread of its own that may
+change its namespaces.
 """
 
 import os
@@ -45,6 +46,24 @@ def of_process(pid: int, path: str) -> int:
             return mounts.open_tree(path)
         finally:
             os.close(other)
+
+    return _in_thread(make)
+
+
+def of_file_system(kind: str, device: str, options: Sequence[str]) -> int:
+    """A file system of the kernel, with options as mount(8) has them. Raises OSError."""
+
+    def make() -> int:
+        flags, _, data = mounts.parse_options(options)
+        context = mounts.fsopen(kind)
+        try:
+            mounts.fsconfig(context, "source", device)
+            for option in data:
+                key, equals, value = option.partition("=")
+                mounts.fsconfig(context, key, value if equals else None)
+            return mounts.fsmount(context, mounts.attributes(flags))
+        finally:
+            os.close(context)
 
     return _in_thread(make)
 

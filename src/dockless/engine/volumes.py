@@ -1,4 +1,8 @@
-"""Named and anonymous volumes of the driver `local`: folders under `volumes/<name>/_data`."""
+"""Named and anonymous volumes of the driver `local`: folders under `volumes/<name>/_data`, or what `DriverOpts` name.
+
+Another file system (`type=tmpfs`, `type=nfs` …) is mounted for the first container that starts with the volume, seen
+by those that start while it runs, and gone with the last one, as in Docker; but it is never mounted on the host.
+"""
 
 import asyncio
 import re
@@ -18,6 +22,8 @@ from dockless.wire.times import rfc3339
 from dockless.wire.volumes import Volume, VolumeCreateRequest, VolumeListResponse, VolumePruneResponse, VolumeUsage
 
 ANONYMOUS = "com.docker.volume.anonymous"
+_BIND = frozenset(("bind", "rbind"))
+_NEEDS = {"type": ("device",), "device": ("type",), "o": ("type", "device")}
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
@@ -105,11 +111,15 @@ class Volumes:
 
     def source(self, record: VolumeRecord) -> Path:
         """What a mount of the volume binds: its folder, or the device of `o=bind`."""
-        if device := record.options.get("device"):
-            return Path(device)
+        if _BIND.intersection(flags(record)):
+            return Path(record.options["device"])
         path = self.path(record.name)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def users(self, name: str) -> Sequence[str]:
+        """The ids of the containers that have it."""
+        return self._users(name)
 
     def remove_anonymous(self, name: str) -> None:
         """With its container (`rm -v`, `--rm`); one that another container uses, or that has a name, stays."""
@@ -155,23 +165,35 @@ class Volumes:
             driver=record.driver,
             mountpoint=str(self.path(record.name)),
             created_at=rfc3339(record.created // 1_000_000_000 * 1_000_000_000),
-            labels=record.labels,
+            labels=record.labels or None,
             scope="local",
             options=record.options or None,
         )
 
 
+def flags(record: VolumeRecord) -> Sequence[str]:
+    """The options of the mount, as mount(8) has them."""
+    return tuple(flag for flag in record.options.get("o", "").split(",") if flag)
+
+
+def has_file_system(record: VolumeRecord) -> bool:
+    """Whether it is a file system of its own, which is to be mounted: neither its folder nor a folder of the host."""
+    return bool(record.options) and not _BIND.intersection(flags(record))
+
+
 def _check_options(options: Mapping[str, str]) -> None:
-    """The driver takes nothing, or `type=none,o=bind,device=/folder`; all else is refused by name."""
-    if not options:
-        return
-    flags = options.get("o", "").split(",")
-    if set(options) <= {"type", "o", "device"} and options.get("type", "none") == "none" and "bind" in flags:
-        if not options.get("device", "").startswith("/"):
-            raise BadParameter("driver_opts: device must be an absolute path where o is bind")
-        return
-    shown = ", ".join(f"{key}={value}" for key, value in options.items())
-    raise BadParameter(f"volume options {shown}: only type=none, o=bind with a device is supported")
+    """As the driver of Docker: `type` and `device` together, and `o`; what a device is shows when it is mounted."""
+    for name in options:
+        if name not in (*_NEEDS, "size"):
+            raise BadParameter(f'invalid option: "{name}"')
+    if "size" in options:
+        raise BadParameter("quota size requested but no quota support")
+    for name, needed in _NEEDS.items():
+        for other in needed:
+            if options.get(name) and not options.get(other):
+                raise BadParameter(f'missing required option: "{other}"')
+    if _BIND.intersection(options.get("o", "").split(",")) and not options["device"].startswith("/"):
+        raise BadParameter("driver_opts: device must be an absolute path where o is bind")
 
 
 def _size(folder: Path) -> int:

@@ -13,6 +13,7 @@ class Owner(Protocol):
 
     def send(self, data: bytes) -> None: ...
     async def drained(self) -> None: ...
+    async def taken(self) -> None: ...
     def resume_reading(self) -> None: ...
     def pause_reading(self) -> None: ...
     def send_eof(self) -> None: ...
@@ -24,7 +25,11 @@ _READ_AHEAD = 256 * 1024
 
 
 class HijackedStream:
-    """Input is held until it is read; a client that sends more than is read is made to wait."""
+    """Input is held until it is read; a client that sends more than is read is made to wait.
+
+    Output waits until the client has read the answer's head: Docker's SDK for Python, which reads the head through a
+    buffer, loses whatever comes together with it.
+    """
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
@@ -32,6 +37,7 @@ class HijackedStream:
         self._ended = False
         self._discarding = False
         self._waiter: asyncio.Future[None] | None = None
+        self._head_taken = False
         self.accepted = False
         self.content_type = RAW_STREAM.decode()
         self.upgrade_headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -56,6 +62,9 @@ class HijackedStream:
 
     async def write(self, data: bytes) -> None:
         self.accept()
+        if not self._head_taken:
+            await self._owner.taken()
+            self._head_taken = True
         self._owner.send(data)
         await self._owner.drained()
 

@@ -10,6 +10,7 @@ from dockless.server.body import RequestBody
 from dockless.server.hijack import RAW_STREAM, HijackedStream
 from dockless.server.messages import Answer, Query, Request, Response, Streaming
 from dockless.server.query import parse_query, split_target
+from dockless.server.taking import taken
 from dockless.wire.errors import BadParameter
 
 _HELD_BACK = 64 * 1024
@@ -51,6 +52,7 @@ class HttpConnection(asyncio.Protocol):
         self._reading = True
         self._writable: asyncio.Future[None] | None = None
         self._linger: asyncio.TimerHandle | None = None
+        self._taking: asyncio.Future[None] | None = None
         self._lost = False
         self._eof = False
 
@@ -90,6 +92,8 @@ class HttpConnection(asyncio.Protocol):
         self._lost = True
         if self._linger is not None:
             self._linger.cancel()
+        if self._taking is not None:
+            self._taking.cancel()
         if self._stream is not None:
             self._stream.feed_eof()
         if self._body is not None and not self._body.complete:
@@ -288,6 +292,16 @@ class HttpConnection(asyncio.Protocol):
         if self._lost:
             raise ConnectionResetError("the client is gone")
         self._transport.write(data)
+
+    async def taken(self) -> None:
+        """Waits until the client has read what was sent, or is gone."""
+        if self._lost:
+            return
+        self._taking = asyncio.ensure_future(taken(self._transport.get_extra_info("socket")))
+        try:
+            await asyncio.wait([self._taking])
+        finally:
+            self._taking.cancel()
 
     async def drained(self) -> None:
         """Waits while the client does not keep up; raises `ConnectionResetError` when it is gone."""
