@@ -1,7 +1,8 @@
-"""`./dev bench --builds`: builds by dockless and by BuildKit, side by side, in one run. Needs root, apt and pip.
+"""`./dev bench --builds`: builds by dockless, BuildKit and buildah, side by side, in one run. Needs root, apt and pip.
 
 The peer is the dockerd of the distribution's next release (see `.ci/run`) with its BuildKit, asked by `docker buildx`.
-Both build the same contexts from the same base images, by turns; neither needs the network, but to make the base.
+buildah is the distribution's own. All build the same contexts from the same base images, by turns; none needs the
+network, but to make the base.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import measure
+import podman
 import report
 from measure import Samples
 from peers import REPOSITORY, install_dockless
@@ -37,24 +39,27 @@ _WIDE = 12
 
 @dataclass(frozen=True)
 class Builder:
-    """One of the two: `command` is `… build`, `forget` forgets all known steps."""
+    """One of them: `command` is `… build` with all its options, `forget` forgets all known steps, `load` takes an
+    archive in, once for each form of its name in `archived`."""
 
     name: str
     command: tuple[str, ...]
     forget: tuple[str, ...]
     load: tuple[str, ...]
     environ: dict[str, str]
+    archived: tuple[str, ...] = ("{}",)
 
     def build(self, folder: Path, tag: str) -> float:
         begun = time.monotonic()
-        self.run(*self.command, "--progress", "plain", "-t", tag, ".", cwd=folder)
+        self.run(*self.command, "-t", tag, ".", cwd=folder)
         return time.monotonic() - begun
 
     def anew(self) -> None:
         self.run(*self.forget)
 
     def take(self, archive: Path) -> None:
-        self.run(*self.load, str(archive))
+        for place in self.archived:
+            self.run(*self.load, place.format(archive))
 
     def run(self, *command: str, cwd: Path = Path("/")) -> None:
         done = subprocess.run(command, cwd=cwd, env=self.environ, capture_output=True, text=True)
@@ -70,7 +75,12 @@ def main(arguments: list[str]) -> int:
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         command = options.command or install_dockless(work / "venv")
         before = measure.load()
-        sides = [stack.enter_context(_ours(command, work)), stack.enter_context(_buildkit(options.peers, work))]
+        tools = podman.Tools.at(options.podman, work / "buildah", 1)
+        stack.callback(tools.remove)
+        sides = [
+            stack.enter_context(_ours(command, work)), stack.enter_context(_buildkit(options.peers, work)),
+            _buildah(tools),
+        ]  # fmt: skip
         _bases(sides, options.bases or work / "bases.tar")
         contexts = [_stack(work / "stack"), _wide(work / "wide"), _large(work / "large", options.files)]
         for number in range(options.rounds):
@@ -81,7 +91,7 @@ def main(arguments: list[str]) -> int:
         version = subprocess.run(
             ["docker", "version", "-f", "{{.Server.Version}}"], env=sides[1].environ, capture_output=True, text=True
         ).stdout.strip()
-        facts = _facts(version, before, measure.load(), options.files)
+        facts = _facts(version, tools.version("buildah"), before, measure.load(), options.files)
         lines = report.table(report.BUILDS, samples, options.files)
         report.print_table(lines)
         if options.write:
@@ -89,12 +99,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _facts(version: str, before: float, after: float, files: int) -> list[str]:
+def _facts(version: str, buildah: str, before: float, after: float, files: int) -> list[str]:
     machine = report.machine()
     return [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}; Linux {machine['kernel']};"
         f" Python {machine['python']}; {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}",
-        f"peer: the BuildKit of dockerd {version}, by `docker buildx build`; the large context has {files} files",
+        f"peers: the BuildKit of dockerd {version}, by `docker buildx build`, and {buildah} (`--layers`);"
+        f" the large context has {files} files",
         f"load of the machine (1 minute) before and after: {before:.1f}, {after:.1f}",
     ]
 
@@ -107,7 +118,13 @@ def _ours(command: Path, work: Path) -> Iterator[Builder]:
     assert serving.stdout is not None
     serving.stdout.readline()
     try:
-        yield Builder("dockless", (ours, "build"), (ours, "builder", "prune", "-af"), (ours, "load", "-i"), environ)
+        yield Builder(
+            "dockless",
+            (ours, "build", "--progress", "plain"),
+            (ours, "builder", "prune", "-af"),
+            (ours, "load", "-i"),
+            environ,
+        )
     finally:
         serving.terminate()
         serving.wait()
@@ -137,11 +154,21 @@ def _buildkit(peers: Path, work: Path) -> Iterator[Builder]:
             if daemon.poll() is not None:
                 raise RuntimeError((base / "log").read_text()[-2000:])
             time.sleep(0.2)
-        build = ("docker", "buildx", "build")
+        build = ("docker", "buildx", "build", "--progress", "plain")
         yield Builder("docker", build, ("docker", "builder", "prune", "-af"), ("docker", "load", "-i"), environ)
     finally:
         daemon.terminate()
         daemon.wait()
+
+
+def _buildah(tools: podman.Tools) -> Builder:
+    """It keeps known steps as images: forgotten is what has no name once those that were built have none."""
+    program = tools.program("buildah")
+    build = (*program, "build", "--layers", "--pull-never", "--network", "host", "--format", "docker")
+    names = " ".join(f"localhost/{name}" for name in _BLOCKS)
+    forget = ("sh", "-c", f'"$@" rmi -f {names} 2>/dev/null; "$@" rmi --prune --force', "sh", *program)
+    archived = tuple(f"docker-archive:{{}}:{name}" for name in (_PYTHON, _BUSYBOX))
+    return Builder("buildah", build, forget, (*program, "pull", "-q"), tools.environ, archived)
 
 
 def _way_out() -> dict[str, str]:
@@ -158,7 +185,8 @@ def _bases(sides: list[Builder], archive: Path) -> None:
         for image in (_PYTHON, _BUSYBOX):
             ours.run(ours.command[0], "pull", "-q", image)
         ours.run(ours.command[0], "save", "-o", str(archive), _PYTHON, _BUSYBOX)
-    sides[1].take(archive)
+    for side in sides[1:]:
+        side.take(archive)
 
 
 def _stack(folder: Path) -> Path:
@@ -241,6 +269,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--files", type=int, default=50_000, metavar="N", help="files of the large context")
     parser.add_argument("--write", action="store_true", help="rewrite the table in docs/performance.md")
     parser.add_argument("--peers", type=Path, default=Path("/opt/dockless-peers-next"), metavar="FOLDER")
+    parser.add_argument("--podman", type=Path, default=podman.FOLDER, metavar="FOLDER")
     parser.add_argument("--bases", type=Path, metavar="FILE", help="the base images, kept here for the next run")
     parser.add_argument("--command", type=Path, metavar="PATH", help="the dockless to measure, not a fresh install")
     return parser.parse_args(arguments)

