@@ -68,8 +68,10 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
     root.mkdir(exist_ok=True)
     stack, tiny = example(work), many(work, options.services)
     command = options.command or install_dockless(work / "venv")
-    _say("images")
-    make_images(command, root, stack)
+    with_stacks = set(options.only) != {"images"}
+    if with_stacks:
+        _say("images")
+        make_images(command, root, stack)
     samples = Samples()
     before = measure.load()
     when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
@@ -81,7 +83,8 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             docker = lanes.enter_context(Docker(lanes.enter_context(Lane(work, root)), options.peers, work))
             sides.append(docker)
             versions = _versions(docker)
-            hand_over(root, docker, (*EXAMPLE_IMAGES, TINY_IMAGE), work)
+            if with_stacks:
+                hand_over(root, docker, (*EXAMPLE_IMAGES, TINY_IMAGE), work)
         floor = measure.floor(sides[0])
         blocks = [
             ("stack", options.stack_rounds, measure.user_stack(stack)),
