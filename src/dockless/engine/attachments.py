@@ -1,12 +1,16 @@
 """Connecting containers to networks and taking them off again, running or not."""
 
+import os
+
 from dockless.engine.checks import check_endpoint
 from dockless.engine.containers import Containers
 from dockless.engine.events import Events
+from dockless.engine.files import follow_addresses
 from dockless.engine.helpers import Helpers
 from dockless.engine.networks import Networks
 from dockless.engine.records import ContainerRecord, Endpoint, NetworkRecord, Table, replace
 from dockless.engine.wiring import Wiring
+from dockless.places import Places
 from dockless.wire.endpoints import EndpointSettings
 from dockless.wire.errors import ApiError, BadParameter, Forbidden
 from dockless.wire.filters import Filters
@@ -25,6 +29,7 @@ class NetworksWithContainers:
 
     def __init__(
         self,
+        places: Places,
         networks: Networks,
         containers: Containers,
         table: Table[ContainerRecord],
@@ -32,6 +37,7 @@ class NetworksWithContainers:
         helpers: Helpers,
         events: Events,
     ) -> None:
+        self._places = places
         self._networks = networks
         self._containers = containers
         self._table = table
@@ -72,10 +78,12 @@ class NetworksWithContainers:
         self._table.save(record)
         if record.running:
             try:
-                self._table.save(self._wiring.plug(await self._helpers.fabric(), record, network.name))
+                plugged = self._wiring.plug(await self._helpers.fabric(), record, network.name)
+                self._table.save(plugged)
             except ApiError:
                 self._table.save(before)
                 raise
+            self._follow(before, plugged)
         self._publish("connect", network, record)
 
     async def disconnect(self, id: str, body: NetworkDisconnectRequest) -> None:
@@ -84,12 +92,19 @@ class NetworksWithContainers:
         if network.name not in record.endpoints:
             raise BadParameter(f"container {record.id} is not connected to network {network.name}")
         if record.running:
-            record = self._wiring.unplug(await self._helpers.fabric(), record, network.name)
+            before, record = record, self._wiring.unplug(await self._helpers.fabric(), record, network.name)
+            self._follow(before, record)
         else:
             rest = {name: endpoint for name, endpoint in record.endpoints.items() if name != network.name}
             record = replace(record, endpoints=rest)
         self._table.save(record)
         self._publish("disconnect", network, record)
+
+    def _follow(self, before: ContainerRecord, now: ContainerRecord) -> None:
+        """A running container's /etc/hosts."""
+        hostname = now.config.hostname or os.uname().nodename
+        hosts = self._places.containers / now.id / "hosts"
+        follow_addresses(hosts, hostname, now.config.domainname, before.addresses, now.addresses)
 
     def _publish(self, action: str, network: NetworkRecord, record: ContainerRecord) -> None:
         attributes = {"name": network.name, "type": network.driver, "container": record.id}

@@ -133,7 +133,7 @@ class Engine:
 
         self.images = Images(places, self._store, builder, obtaining, self._events, lambda: self._table, keep, environ)
         self.networks = NetworksWithContainers(
-            networks, self.containers, self._table, self._wiring, self._helpers, self._events
+            places, networks, self.containers, self._table, self._wiring, self._helpers, self._events
         )
         self.system = System(places, self._events, self.containers, self.images, volumes)
 

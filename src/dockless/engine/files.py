@@ -33,6 +33,15 @@ def write_files(
     return files
 
 
+def follow_addresses(path: Path, hostname: str, domainname: str, before: Sequence[str], now: Sequence[str]) -> None:
+    """The lines of a running container's /etc/hosts about its own addresses; the rest may be its user's, and stays."""
+    names = _names(hostname, domainname)
+    gone = {f"{address}\t{names}" for address in before if address not in now}
+    lines = [line for line in path.read_text(errors="surrogateescape").splitlines() if line not in gone]
+    lines += [f"{address}\t{names}" for address in now if address not in before and names]
+    _write(path, "\n".join(lines) + "\n")
+
+
 def host_settings(path: Path = Path("/etc/resolv.conf")) -> Mapping[str, Sequence[str]]:
     """`search` and `options` of the host's resolver, which containers inherit."""
     found: dict[str, list[str]] = {"search": [], "options": []}
@@ -48,7 +57,7 @@ def host_settings(path: Path = Path("/etc/resolv.conf")) -> Mapping[str, Sequenc
 
 
 def _hosts(hostname: str, domainname: str, addresses: Sequence[str], extra_hosts: Sequence[tuple[str, str]]) -> str:
-    names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
+    names = _names(hostname, domainname)
     lines = [
         "127.0.0.1\tlocalhost",
         "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -60,6 +69,10 @@ def _hosts(hostname: str, domainname: str, addresses: Sequence[str], extra_hosts
         *(f"{address}\t{names}" for address in addresses if names),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _names(hostname: str, domainname: str) -> str:
+    return f"{hostname}.{domainname} {hostname}" if domainname else hostname
 
 
 def _resolv_conf(servers: Sequence[str], search: Sequence[str], options: Sequence[str]) -> str:
@@ -79,7 +92,7 @@ def _write(path: Path, text: str) -> None:
     """In place where the file exists: a container has it bind-mounted, and a renamed one it would never see."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        data = text.encode()
+        data = text.encode(errors="surrogateescape")
         os.write(descriptor, data)
         os.ftruncate(descriptor, len(data))
         os.fchmod(descriptor, 0o644)

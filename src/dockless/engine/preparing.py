@@ -250,12 +250,7 @@ class Preparation:
             self._places.containers / record.id,
             hostname=config.hostname or os.uname().nodename,
             domainname=config.domainname,
-            addresses=[
-                address.split("/")[0]
-                for endpoint in record.endpoints.values()
-                for address in (endpoint.address, endpoint.address6)
-                if address
-            ],
+            addresses=record.addresses,
             extra_hosts=[_extra_host(entry, gateway) for entry in host.extra_hosts or ()],
             own_resolver=bool(record.endpoints),
             servers=host.dns or (),

@@ -95,6 +95,12 @@ class ContainerRecord(msgspec.Struct, frozen=True):
         return self.state.status in ("running", "paused")
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its own ones, without the prefix, in the order of attaching."""
+        found = (each for endpoint in self.endpoints.values() for each in (endpoint.address, endpoint.address6))
+        return tuple(address.split("/")[0] for address in found if address)
+
+    @property
     def log_name(self) -> str:
         return f"{self.id}-json.log"
 
