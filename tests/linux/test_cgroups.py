@@ -115,3 +115,59 @@ def test_a_busy_group_is_not_removed(group: str) -> None:
         cgroups.remove(group, patience=0)
     process.kill()
     process.wait()
+
+
+def _unified(folder: Path, files: dict[str, str]) -> cgroups.Layout:
+    """A hierarchy of version 2 as the kernel shows it, with one group in it."""
+    (folder / "one").mkdir()
+    (folder / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+    (folder / "cgroup.subtree_control").write_text("cpuset cpu io memory pids\n")
+    for name, text in files.items():
+        (folder / "one" / name).write_text(text)
+    return cgroups.Layout(str(folder), {})
+
+
+def test_version_2_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "cpu.stat": "usage_usec 7\nuser_usec 4\nsystem_usec 3\nnr_periods 0\n",
+        "memory.current": "8192\n",
+        "memory.max": "max\n",
+        "memory.stat": "anon 4096\ninactive_file 1024\n",
+        "pids.current": "3\n",
+        "pids.max": "50\n",
+        "io.stat": "8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n8:16 rbytes=1 wbytes=2\n",
+        "memory.events": "low 0\nhigh 0\nmax 9\noom 2\noom_kill 1\n",
+    }
+    found = _unified(tmp_path, files)
+    monkeypatch.setattr(cgroups, "layout", lambda: found)
+    assert cgroup_stats.read_stats("/one") == cgroup_stats.Stats(7000, 4000, 3000, 8192, 1024, None, 3, 50, 11, 22)
+    assert cgroups.oom_kills("/one") == 1
+    (tmp_path / "one/memory.max").write_text("16384\n")
+    assert cgroup_stats.read_stats("/one").memory_limit == 16384
+
+
+def test_limits_reach_the_files_of_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (
+        "memory.max",
+        "memory.swap.max",
+        "memory.low",
+        "cpu.weight",
+        "cpu.max",
+        "cpuset.cpus",
+        "pids.max",
+        "io.max",
+    )
+    found = _unified(tmp_path, dict.fromkeys((*names, "cgroup.procs"), ""))
+    monkeypatch.setattr(cgroups, "layout", lambda: found)
+    # A kernel without a weight for block I/O has no such file: that is a warning.
+    assert cgroups.update("/one", RESOURCES) == ["io.weight is not set: No such file or directory"]
+    assert {name: (tmp_path / "one" / name).read_text() for name in names} == {
+        "memory.max": "1000",
+        "memory.swap.max": "2000",
+        "memory.low": "500",
+        "cpu.weight": "39",
+        "cpu.max": "50000 100000",
+        "cpuset.cpus": "0-1",
+        "pids.max": "10",
+        "io.max": "8:0 rbps=5",
+    }
