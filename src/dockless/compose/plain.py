@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from dockless.compose import model
 from dockless.compose.errors import ComposeError
@@ -73,8 +73,11 @@ def plain(value: Any, form: Form) -> Any:
         return f"0{value:o}"
     if kind is Timestamp and not form.extensions:
         return str(value)
-    if kind is float and not form.extensions and _finite(value).is_integer() and abs(value) < _EXPONENT:
-        return int(value) if abs(value) < _EXACT else int(_decimal(repr(value)))
+    if kind is float and not form.extensions:
+        if abs(_finite(value)) >= _EXPONENT:
+            return Raw(repr(value).encode())  # Go, as Python, writes the exponent's sign
+        if value.is_integer():
+            return int(value) if abs(value) < _EXACT else int(_decimal(repr(value)))
     return value
 
 

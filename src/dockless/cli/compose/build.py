@@ -41,9 +41,9 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
 
     _refuse_unsupported(flags)
     if flags["check"]:
-        from dockless.cli.compose.build_check import check
+        from dockless.cli.compose.build_check import check_builds
 
-        check(session, services)
+        check_builds(session, services)
         return
     project = session.load(services)
     for name in services:

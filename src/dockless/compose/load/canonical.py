@@ -82,7 +82,8 @@ def _env_file(value: Any) -> Any:
 
 
 def _gpus(value: Any) -> Any:
-    return [{"count": "all"}] if value == "all" else value
+    # A project's own files have been checked: in one that is extended, Docker Compose takes any text for `all`.
+    return [{"count": "all"}] if isinstance(value, str) else value
 
 
 def _named(value: Any) -> Any:
