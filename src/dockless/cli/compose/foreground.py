@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dockless.cli.compose import menu as menu_keys
+from dockless.cli.compose.menu import Menu, line, menu, wanted
 from dockless.cli.failure import Failure
 from dockless.cli.log_view import LogView
 from dockless.cli.output import echo, note
@@ -25,6 +27,7 @@ from dockless.compose.run.foreground import (
 )
 from dockless.compose.run.images import ImageOptions
 from dockless.compose.run.observe import containers_of
+from dockless.compose.run.order import ProjectError
 from dockless.compose.run.plan import CreateContainer, Plan, StartContainer
 from dockless.compose.run.teardown import kill_plan, stop_plan
 from dockless.compose.run.up import Prepared, prepare
@@ -62,7 +65,8 @@ def run_foreground(
         for warning in prepared.plan.warnings:
             progress.line(f"WARN[0000] {warning}")
     _refuse_unknown(prepared.selected, flags)
-    return _Stage(session, project, prepared, services, flags, images, rules).play()
+    with menu(asked=wanted(flags["menu"], session.environ)) as keys:
+        return _Stage(session, project, prepared, services, flags, images, rules, keys).play()
 
 
 def _refuse_unknown(selected: frozenset[str], flags: dict[str, Any]) -> None:
@@ -85,6 +89,7 @@ class _Stage:
         flags: dict[str, Any],
         images: ImageOptions,
         rules: "Watched | None",
+        keys: Menu,
     ) -> None:
         self._session = session
         self._project = project
@@ -98,6 +103,10 @@ class _Stage:
         self._view = LogView(
             sys.stdout, sys.stderr, colour=colour, prefix=not flags["no_log_prefix"], project=project.name, names=shown
         )
+        self._services = services
+        self._images = images
+        self._menu = keys
+        self._menu.text = lambda: line(watching=self._watch is not None, colour=colour)
         self._names = shown
         ttys = {name: service.tty for name, service in project.services.items()}
         self._foreground = Foreground(session.client, project.name, ttys, self._view.write)
@@ -107,6 +116,8 @@ class _Stage:
         self._execution = self._make_execution()
         self._started = threading.Event()
         self._watch = self._make_watch(rules, images) if rules else None
+        self._watcher: _Background | None = None
+        self._leaving: _Background | None = None  # a watch that was ended by a key, and may not yet have ended
 
     def play(self) -> int:
         for name, service in self._containers.items():
@@ -119,23 +130,27 @@ class _Stage:
             for each in self._prepared.observed.containers:
                 if each.running and each.name in self._live:
                     self._foreground.attach(each.name, each.service)
+            self._menu.show()
             return self._follow()
 
     def _follow(self) -> int:
         starter = _Background(self._start)
         starter.begin()
         stopper: _Background | None = None
-        watcher: _Background | None = None
         while True:
             happening = next_happening(self._foreground.happenings, 0.1)
             if starter.error and not self._stopping:
                 raise starter.error
-            if self._watch and watcher is None and starter.done and not self._stopping:
-                watcher = _Background(self._watch.run)
-                watcher.begin()
-            if watcher is not None and watcher.error:
-                raise watcher.error
+            quiet = self._leaving is None or self._leaving.done
+            if self._watch and self._watcher is None and quiet and starter.done and not self._stopping:
+                self._watcher = _Background(self._watch.run)
+                self._watcher.begin()
+            if self._watcher is not None and self._watcher.error:
+                self._broken(self._watcher.error)
+            if not self._stopping and stopper is None and self._pressed(starter):
+                return self._status
             if isinstance(happening, Interrupted):
+                self._menu.hide()
                 self._stopping += 1
                 if self._stopping == 1:
                     echo("Gracefully Stopping... press Ctrl+C again to force")
@@ -161,6 +176,39 @@ class _Stage:
             if starter.done and not self._live and stopper is None and not self._watch:
                 self._drain()
                 return self._status
+
+    def _pressed(self, starter: "_Background") -> bool:
+        """Does what a key asks for; whether to leave the services to themselves."""
+        match self._menu.key():
+            case menu_keys.WATCH:
+                self._toggle_watch()
+                self._menu.redraw()
+            case menu_keys.DETACH if starter.done:
+                if self._watch:
+                    self._watch.stop.set()
+                return True
+            case menu_keys.LINE:
+                echo("")
+        return False
+
+    def _toggle_watch(self) -> None:
+        if self._watch:
+            self._watch.stop.set()
+            self._leaving = self._watcher
+            self._watch = self._watcher = None
+            return
+        try:
+            self._watch = self._make_watch(_rules(self._project, self._services), self._images)
+        except ProjectError:
+            note("Watch →  watch is not yet configured. Learn more: https://docs.docker.com/compose/file-watch/")
+
+    def _broken(self, error: BaseException) -> None:
+        """The watch has ended by itself: that ends what was asked to watch, and not who has pressed a key."""
+        if not self._menu.active or not isinstance(error, (ProjectError, OSError)):
+            raise error
+        note(str(error))
+        self._watch = self._watcher = None
+        self._menu.redraw()
 
     def _start(self) -> None:
         try:

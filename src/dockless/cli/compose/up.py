@@ -14,7 +14,7 @@ from dockless.cli.compose.options import (
 from dockless.cli.compose.remote_stack import confirm
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo
-from dockless.cli.session import Session, pass_session, warn
+from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
     from dockless.compose.model import Project
@@ -74,7 +74,7 @@ def _shared(command: Any) -> Any:
 @click.option("--no-log-prefix", is_flag=True, help="Don't print prefix in logs")
 @click.option("--timestamps", is_flag=True, help="Show timestamps")
 @click.option("-w", "--watch", is_flag=True, help="Watch source code and refresh containers when files are updated")
-@click.option("--menu", is_flag=True, help="Enable interactive shortcuts when running attached (not supported)")
+@click.option("--menu/--no-menu", default=None, help="Enable interactive shortcuts when running attached")
 @no_wait_option
 @services_argument
 @pass_session
@@ -86,8 +86,6 @@ def up(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     """
     detach = flags["detach"] or flags["wait"] or flags["no_start"]
     _refuse_conflicts(flags, detach=flags["detach"] or (flags["watch"] and detach))
-    if flags["menu"]:
-        warn("--menu has no effect: there are no interactive shortcuts")
     project = session.load(services)
     confirm(session, project, yes=flags["yes"])
     options = _up_options(flags, start=not flags["no_start"])
