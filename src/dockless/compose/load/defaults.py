@@ -52,6 +52,11 @@ def _build_context(value: Any) -> Any:
     return value
 
 
+def _without_empty(value: Any) -> Any:
+    """A variable that is not set names no server."""
+    return [entry for entry in value if entry != ""] if isinstance(value, list) else value
+
+
 def _secret_target(value: Any) -> Any:
     if isinstance(value, dict) and value.get("target") is None:
         value["target"] = f"/run/secrets/{value.get('source')}"
@@ -121,6 +126,7 @@ _Row = Callable[[Any], Any]
 _DEFAULTS = table(
     {
         "services.*.build": _build_context,
+        "services.*.dns": _without_empty,
         "services.*.secrets.*": _secret_target,
         "services.*.ports.*": _defaults(protocol="tcp", mode="ingress"),
         _DEVICES: _all_devices,
