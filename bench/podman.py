@@ -74,9 +74,9 @@ class Tools:
         return cls(peers, work, environ)
 
     def program(self, name: str) -> tuple[str, ...]:
-        """The first words of a command of `podman` or `buildah`."""
+        """The first words of a command of `podman` or `buildah`. What they leave mounted goes with its namespace."""
         storage = ("--root", f"{self.work}/storage", "--runroot", f"{self.work}/run", "--storage-driver", "overlay")
-        return (f"{self.peers}/usr/bin/{name}", *storage)
+        return ("unshare", "--mount", f"{self.peers}/usr/bin/{name}", *storage)
 
     def version(self, name: str) -> str:
         command = [*self.program(name), "--version"]
@@ -84,7 +84,6 @@ class Tools:
         return done.stdout.split(" (")[0].strip()
 
     def remove(self) -> None:
-        subprocess.run(["umount", f"{self.work}/storage/overlay"], capture_output=True)  # podman leaves it mounted
         shutil.rmtree(self.work, ignore_errors=True)
 
 
