@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import docker
 import pytest
+from client_commands import Run
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
@@ -306,3 +307,29 @@ def test_options_of_the_bridge(sdk: Client, network: Callable[..., Network]) -> 
     assert ask(asking, address_of(server, "closed")) == ""
     outside = port_of(serving(sdk, "outside", ports={"80/tcp": None}), "80/tcp")
     assert ask(asking, "172.17.0.1", outside) == "outside"
+
+
+def test_a_network_without_ipv4_has_everything_by_ipv6(sdk: Client, dockless: Run) -> None:
+    assert dockless("network", "create", "--ipv4=false", "--ipv6", "--subnet", "fd00:66::/64", "six").returncode == 0
+    try:
+        network = sdk.networks.get("six")
+        assert (network.attrs["EnableIPv4"], network.attrs["EnableIPv6"]) == (False, True)
+        assert [pool["Subnet"] for pool in network.attrs["IPAM"]["Config"]] == ["fd00:66::/64"]
+        server = serving(sdk, "six-server", network="six", ports={"80/tcp": None})
+        client = serving(sdk, "six-client", network="six")
+        server.reload()
+        settings = server.attrs["NetworkSettings"]["Networks"]["six"]
+        assert (settings["IPAddress"], settings["GlobalIPv6Address"][:8]) == ("", "fd00:66:")
+        assert client.exec_run(["ip", "-4", "-o", "addr", "show", "dev", "eth0"]).output == b""
+        assert ask(client, "six-server") == ask(client, settings["GlobalIPv6Address"]) == "six-server"
+        port = int(server.attrs["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"])
+        assert {ask_from_host(address, port) for address in ("127.0.0.1", "::1")} == {"six-server"}
+        server.restart(timeout=0)
+        server.reload()
+        assert server.attrs["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"] == settings["GlobalIPv6Address"]
+    finally:
+        for name in ("six-server", "six-client"):
+            dockless("rm", "-f", name)
+        dockless("network", "rm", "six")
+    refused = dockless("network", "create", "--ipv4=false", "none-at-all")
+    assert (refused.returncode, "IPv4 or IPv6 must be enabled" in refused.stderr) == (1, True)

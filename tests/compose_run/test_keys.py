@@ -185,7 +185,7 @@ REFUSED_BY_OURS = [
         "networks: [n]\n        networks:\n          n: {driver_opts: {com.docker.network.bridge.enable_icc: 'no'}}",
         "enable_icc=no is neither true nor false",
     ),
-    ("networks: [n]\n        networks:\n          n: {enable_ipv4: false}", "without IPv4"),
+    ("networks: [n]\n        networks:\n          n: {enable_ipv4: false}", "IPv4 or IPv6 must be enabled"),
 ]
 
 

@@ -157,7 +157,10 @@ class Engine:
             started = held.pop(record.id, None)
             if started is not None:
                 await self._lifecycle.adopt(record, started)
-            elif any(endpoint.address for endpoint in record.endpoints.values()) and not record.running:
+            elif (
+                any(endpoint.address or endpoint.address6 for endpoint in record.endpoints.values())
+                and not record.running
+            ):
                 self._table.save(unwired(record))
         await self._end_strangers(held)
         gone = [record for record in self._table if record.running and not self._alive(record)]

@@ -222,11 +222,11 @@ class Networks:
             raise BadParameter("invalid network config: ingress and swarm networks need a swarm")
         if body.config_from and body.config_from.network:
             raise BadParameter("invalid network config: config-from is not supported")
-        if body.enable_ipv4 is False:
-            raise BadParameter("invalid network config: a network without IPv4 is not supported")
         if body.ipam and body.ipam.driver not in ("", "default"):
             raise NotFound(f"could not find IPAM driver {body.ipam.driver}")
-        ipv6 = bool(body.enable_ipv6)
+        ipv4, ipv6 = body.enable_ipv4 is not False, bool(body.enable_ipv6)
+        if not ipv4 and not ipv6:
+            raise BadParameter("invalid network config: IPv4 or IPv6 must be enabled")
         return NetworkRecord(
             id=new_id(),
             name=body.name,
@@ -235,23 +235,24 @@ class Networks:
             internal=body.internal,
             attachable=body.attachable,
             enable_ipv6=ipv6,
-            ipam=self._addresses(body.ipam or IPAM(), ipv6),
+            ipam=self._addresses(body.ipam or IPAM(), ipv4, ipv6),
             options=dict(body.options or {}),
             labels=dict(body.labels or {}),
             config_only=body.config_only,
+            enable_ipv4=ipv4,
         )
 
-    def _addresses(self, asked: IPAM, ipv6: bool) -> IPAM:
+    def _addresses(self, asked: IPAM, ipv4: bool, ipv6: bool) -> IPAM:
         """Each pool checked and with a gateway; the default pools where none was asked for."""
         config = [self._checked_pool(item) for item in asked.config or () if item != IPAMConfig()]
-        if not ipv6:
-            # As in Docker, such a network has no IPv6, and that a subnet for it is named is no error.
-            config = [item for item in config if ip_network(item.subnet).version == 4]
+        # As in Docker, that a subnet is named for what the network does not have is no error.
+        enabled = {version for version, wanted in ((4, ipv4), (6, ipv6)) if wanted}
+        config = [item for item in config if ip_network(item.subnet).version in enabled]
         found = [ip_network(item.subnet).version for item in config]
         versions = set(found)
         if len(found) > len(versions):
             raise Forbidden("invalid network config: bridge driver doesn't support multiple subnets")
-        if 4 not in versions:
+        if ipv4 and 4 not in versions:
             subnet = self._free_subnet()
             config.insert(0, IPAMConfig(subnet=str(subnet), gateway=str(gateway_of(subnet))))
         if ipv6 and 6 not in versions:
@@ -322,6 +323,7 @@ class Networks:
             id=record.id,
             created=rfc3339(record.created),
             driver=record.driver,
+            enable_ipv4=record.enable_ipv4,
             enable_ipv6=record.enable_ipv6,
             ipam=record.ipam,
             internal=record.internal,

@@ -117,6 +117,10 @@ class NetworkRecord(msgspec.Struct, frozen=True):
     options: dict[str, str]
     labels: dict[str, str]
     config_only: bool = False
+    enable_ipv4: bool = True
+
+    def enables(self, version: int) -> bool:
+        return self.enable_ipv4 if version == 4 else self.enable_ipv6
 
 
 class VolumeRecord(msgspec.Struct, frozen=True):

@@ -242,7 +242,7 @@ class Wiring:
         best, chosen = None, ""
         for endpoint in record.endpoints.values():
             network = self._networks.known(endpoint.network_id)
-            if network is None or network.internal or (version == 6 and not network.enable_ipv6):
+            if network is None or network.internal or not network.enables(version):
                 continue
             priority = endpoint.settings.gw_priority
             if best is None or priority > best:
