@@ -11,6 +11,7 @@ import atheris  # type: ignore[import-not-found]
 
 with atheris.instrument_imports(include=["dockless.dockerfile"]):
     from dockless.dockerfile import DockerfileError
+    from dockless.dockerfile.checks import Base, Settings, Situation, check
     from dockless.dockerfile.ignore import Ignore, IgnoreError
     from dockless.dockerfile.mounts import MountError, parse_mount
     from dockless.dockerfile.parser import parse, parse_trigger
@@ -26,6 +27,7 @@ def parser(data: bytes) -> None:
     except DockerfileError as error:
         str(error)
         return
+    check(parsed, Situation(base=lambda *_: Base()), Settings(experimental=frozenset(["all"])))
     lines = text.count("\n") + 1
     for stage in parsed.stages:
         assert parsed.stage(str(stage.index)) is not None

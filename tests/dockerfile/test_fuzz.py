@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockless.dockerfile import DockerfileError, parse
+from dockless.dockerfile.checks import RULES, Base, Settings, Situation, check
 from dockless.dockerfile.ignore import Ignore, IgnoreError
 from dockless.dockerfile.mounts import MountError, parse_mount
 from dockless.dockerfile.words import WordError, expand, expand_words, split_words
@@ -35,6 +36,19 @@ def test_a_file_parses_or_is_refused_with_a_place(text: str) -> None:
         for stage in parsed.stages:
             for instruction in stage.instructions:
                 assert 1 <= instruction.position.line <= instruction.position.last <= number
+
+
+@settings(max_examples=300, deadline=None)
+@given(files | st.text(max_size=60))
+def test_what_parses_is_checked_and_each_finding_has_its_place(text: str) -> None:
+    with contextlib.suppress(DockerfileError):
+        parsed = parse("FROM a AS B\n" + text)
+        situation = Situation(
+            {"A": "1"}, {"TARGETPLATFORM": "linux/amd64"}, base=lambda *_: Base(triggers=("ENV T=1",))
+        )
+        for finding in check(parsed, situation, Settings(experimental=frozenset(["all"]))):
+            assert finding.rule in RULES and finding.message
+            assert 1 <= finding.position.line <= finding.position.last <= parsed.text.count("\n") + 1
 
 
 @settings(max_examples=300, deadline=None)
