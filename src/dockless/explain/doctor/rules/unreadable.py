@@ -18,7 +18,7 @@ _compose = Table("compose")
     costs="No image can be built.",
     wrong="""
 FROM alpine:3.22
-RUN
+COPY app.py
 """,
     right="""
 FROM alpine:3.22
