@@ -164,7 +164,10 @@ def _buildkit(peers: Path, work: Path) -> Iterator[Builder]:
 def _buildah(tools: podman.Tools) -> Builder:
     """It keeps known steps as images: forgotten is what has no name once those that were built have none."""
     program = tools.program("buildah")
+    # Its own crun refuses hosts that have control groups of both versions; runc is what BuildKit runs, too.
+    runtime = next(str(path) for path in Path("/opt/dockless-peers/usr").glob("*bin/runc"))
     build = (*program, "build", "--layers", "--pull-never", "--network", "host", "--format", "docker")
+    build += ("--runtime", runtime)
     names = " ".join(f"localhost/{name}" for name in _BLOCKS)
     forget = ("sh", "-c", f'"$@" rmi -f {names} 2>/dev/null; "$@" rmi --prune --force', "sh", *program)
     archived = tuple(f"docker-archive:{{}}:{name}" for name in (_PYTHON, _BUSYBOX))
