@@ -26,20 +26,22 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     from dockless.cli.light import lightly
 
-    if "config" in arguments:
-        with lightly():
-            import pathlib
+    with lightly():
+        import pathlib  # noqa: F401
 
-            import msgspec
+        import msgspec  # noqa: F401
+    if "config" in arguments:
         from dockless.cli.compose.quick_config import attempt
 
         if (status := attempt(arguments)) is not None:
             return status
-    with lightly():
-        import pathlib  # noqa: F401
+    if "run" in arguments[:2]:
+        from dockless.cli.docker.quick_run import attempt
 
+        if (status := attempt(arguments)) is not None:
+            return status
+    with lightly():
         import click  # noqa: F401
-        import msgspec  # noqa: F401
     from dockless.cli.app import run
 
     return run(arguments)

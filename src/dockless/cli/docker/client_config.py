@@ -1,6 +1,5 @@
 """Docker's `config.json`: where it is, and what of it commands go by."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,13 @@ def path_in(environ: Mapping[str, str]) -> Path:
 def read(path: Path) -> dict[str, Any]:
     """Empty where there is none. Raises `Failure`."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
+    import json  # for those who have the file: it takes longer than most of what commands do
+
+    try:
+        config = json.loads(text)
     except ValueError as error:
         raise Failure(f"{path} is no JSON: {error}") from error
     if not isinstance(config, dict):
