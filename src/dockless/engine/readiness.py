@@ -12,15 +12,16 @@ from dockless.engine.records import ContainerRecord
 from dockless.network.fabric import FabricError
 from dockless.wire.containers import ContainerWaitResponse, WaitError
 
-QUICKEST, SLOWEST = 0.005, 0.1  # seconds between two looks
+QUICKEST, SLOWEST = 0.003, 0.1  # seconds between two looks, each of which takes a tenth of a millisecond
+LONGER = 0.1  # by that part of it a wait may be longer than it need be
 
 
 async def until_listening(
     current: Callable[[], ContainerRecord | None], helpers: Helpers, timeout: float
 ) -> ContainerWaitResponse:
     """Status 0 when it listens (or exposes no TCP port); else an error that says what happened instead."""
-    deadline = time.monotonic() + timeout
-    pause = QUICKEST
+    begun = time.monotonic()
+    deadline = begun + timeout
     while True:
         record = current()
         if record is None:
@@ -41,8 +42,7 @@ async def until_listening(
         if time.monotonic() >= deadline:
             shown = ", ".join(str(port) for port in sorted(ports))
             return _failure(1, f"not listening on port {shown} after {timeout:g} s")
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.3, SLOWEST)
+        await asyncio.sleep(min(max((time.monotonic() - begun) * LONGER, QUICKEST), SLOWEST))
 
 
 def exposed_tcp(record: ContainerRecord) -> set[int]:

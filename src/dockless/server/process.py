@@ -23,6 +23,7 @@ OpenEngine = Callable[[Places], Awaitable[Engine]]
 _IDLE_SECONDS = 10.0
 _BACKLOG = 512
 _LEAVING = 0.05
+_LOOK_AGAIN = 0.25  # while containers run without clients: one engine for each user may do so for weeks
 _LONGEST_SLEEP = 1.0
 
 
@@ -99,7 +100,7 @@ async def _until_unneeded(
         elif left <= 0 and engine.idle and await _nobody_comes(engine, application, door):
             return
         try:
-            await asyncio.wait_for(stop.wait(), min(max(left, _LEAVING), _LONGEST_SLEEP))
+            await asyncio.wait_for(stop.wait(), min(max(left, _LOOK_AGAIN), _LONGEST_SLEEP))
         except TimeoutError:
             continue
 

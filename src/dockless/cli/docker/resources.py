@@ -1,6 +1,5 @@
 """Limits and devices of `docker run` and `docker update` that have a syntax of their own: rates, weights, GPUs."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,6 +32,8 @@ def gpus(text: str) -> DeviceRequest:
     count, driver = 1, ""
     ids: list[str] = []
     capabilities = ["gpu"]
+    import csv
+
     for field in next(csv.reader([text])):
         key, equals, value = field.partition("=")
         match key if equals else "count":
