@@ -144,6 +144,27 @@ def test_an_unread_answer_does_not_keep_others_waiting(socket_path: Path) -> Non
         other.close()
 
 
+def test_what_is_asked_ahead_is_done_before_the_next_request_and_refused_where_it_is_waited_for(
+    socket_path: Path,
+) -> None:
+    relay = RelayClient.connect(socket_path)
+    assert relay is not None
+    endpoint = {"network": "n", "container": "c", "addresses": ["10.0.0.2"], "names": ["a"]}
+    with relay.ahead():
+        relay.set("endpoint", "n/c", endpoint)
+    assert list(relay.items("endpoint")) == ["n/c"]
+    with relay.ahead():
+        relay.delete("endpoint", "n/c")
+    relay.settle()
+    relay.settle()
+    with relay.ahead():
+        relay.set("resolver", "c", {"networks": [], "servers": [], "links": {}, "host_names": {}})
+    with pytest.raises(RelayRefusal):
+        relay.settle()
+    assert relay.items("endpoint") == {}
+    relay.close()
+
+
 def test_several_requests_are_carried_out_in_order_up_to_the_first_that_is_refused(socket_path: Path) -> None:
     relay = RelayClient.connect(socket_path)
     assert relay is not None

@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from dockless.engine.files import host_settings, write_files
 from dockless.engine.records import ContainerRecord, Mount, replace
 from dockless.engine.spec import Files, build_spec
 from dockless.engine.volumes import Volumes, flags, has_file_system
-from dockless.engine.wiring import Wiring
+from dockless.engine.wiring import Wired, Wiring
 from dockless.launcher.client import OverlayRoot
 from dockless.launcher.spec import NamespaceType, Spec
 from dockless.linux import mounts
-from dockless.network.fabric import Fabric
+from dockless.network.fabric import Fabric, FabricError
 from dockless.places import Places
 from dockless.wire.errors import BadParameter, Conflict, NotFound
 
@@ -82,11 +83,6 @@ class Preparation:
             for kind, target in self._joined(record).items():
                 namespaces[kind] = _open_namespace(target, kind)
                 close.append(_closer(namespaces[kind]))
-            if "network" not in shared and "network" not in namespaces:
-                wired = self._wiring.connect(fabric, record)
-                record = wired.record
-                namespaces["network"] = wired.sandbox.fd
-                close.append(wired.sandbox.close)
             made: dict[str, int] = {}
             if any(self._has_file_system(mount) for mount in record.mounts):
                 await self._file_systems.acquire()
@@ -99,6 +95,13 @@ class Preparation:
             if shm is not None:
                 made["/dev/shm"] = shm
                 close.append(_closer(shm))
+            # From here on nothing is awaited: the relay does its part while files and specification are written.
+            wired: Wired | None = None
+            if "network" not in shared and "network" not in namespaces:
+                wired = self._wiring.connect(fabric, record)
+                record = wired.record
+                namespaces["network"] = wired.sandbox.fd
+                close.append(wired.sandbox.close)
             spec = build_spec(
                 _with_environment(self._named(record), linked),
                 [folder / "upper", *layers],
@@ -106,7 +109,11 @@ class Preparation:
                 host_namespaces=shared,
                 cgroup_path=self._cgroup_path(record),
             )
+            if wired is not None:
+                self._wiring.settle(fabric, wired)
         except BaseException:
+            with suppress(FabricError):  # what is being told came first
+                fabric.settle()
             for undo in close:
                 undo()
             raise

@@ -37,11 +37,11 @@ class Wiring:
     def connect(self, fabric: Fabric, record: ContainerRecord) -> Wired:
         """A new network namespace on all of the container's networks, its ports published.
 
-        Raises ApiError; then nothing of it is left.
+        `settle` before anything is awaited: the relay may still be at it. Raises ApiError; then nothing of it is left.
         """
         sandbox = fabric.new_sandbox()
         try:
-            with fabric.together():
+            with fabric.ahead():
                 for endpoint in record.endpoints.values():
                     record = self._attach(fabric, sandbox, record, endpoint.network_name)
                 self._open_resolver(fabric, sandbox, record)
@@ -53,6 +53,14 @@ class Wiring:
             self._abandon(fabric, record, sandbox)
             raise
         return Wired(replace(record, ports=ports), sandbox)
+
+    def settle(self, fabric: Fabric, wired: Wired) -> None:
+        """Waits for the relay's part of `connect`. Raises ApiError; then nothing of it is left."""
+        try:
+            fabric.settle()
+        except FabricError as error:
+            self._abandon(fabric, wired.record, wired.sandbox)
+            raise ApiError(f"network of container {wired.record.name}: {error}", 500) from error
 
     def withdraw(self, fabric: Fabric, record: ContainerRecord) -> None:
         """The container is about to stop: its published ports lead elsewhere or nowhere, names no longer lead to it."""

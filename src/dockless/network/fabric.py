@@ -139,6 +139,19 @@ class Fabric:
         with self._relay.together():
             yield
 
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """As `together`, but at the end the relay may still be at it.
+
+        `settle` before the event loop goes on: what can be read from the relay there is taken for its end.
+        """
+        with self._relay.ahead():
+            yield
+
+    def settle(self) -> None:
+        """Waits until the relay has done what it was told `ahead`. Raises FabricError for what it refused."""
+        self._relay.settle()
+
     # Namespaces of containers
 
     def new_sandbox(self) -> Sandbox:

@@ -33,6 +33,7 @@ class RelayClient:
         self._socket = connected
         self._child = child
         self._gathered: list[tuple[dict[str, Any], list[int]]] | None = None
+        self._owed = False
         connected.settimeout(_TIMEOUT_SECONDS)
 
     @classmethod
@@ -94,8 +95,25 @@ class RelayClient:
         self, message: Mapping[str, Any], descriptors: Sequence[int] = ()
     ) -> tuple[Mapping[str, Any], list[int]]:
         """The answer and the descriptors that came with it. Raises RelayRefusal and RelayLost."""
+        self.settle()
+        self._send(message, descriptors)
+        return self._answer()
+
+    def settle(self) -> None:
+        """Waits for what was asked `ahead`. Raises RelayRefusal for the first that is refused, and RelayLost."""
+        if self._owed:
+            self._owed = False
+            protocol.close_all(self._answer()[1])
+
+    def _send(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         try:
             protocol.send(self._socket, dict(message), descriptors)
+        except (OSError, protocol.ProtocolError) as problem:
+            self._socket.close()
+            raise RelayLost(f"the relay does not answer: {problem}") from problem
+
+    def _answer(self) -> tuple[Mapping[str, Any], list[int]]:
+        try:
             answer, received = protocol.receive(self._socket)
         except (OSError, protocol.ProtocolError) as problem:
             # After a time-out the answers would no longer belong to the questions.
@@ -116,13 +134,22 @@ class RelayClient:
         Nothing is asked where the body raises. Raises RelayRefusal for the first that is refused: what stands before it
         is done then, and the rest is not.
         """
+        with self.ahead():
+            yield
+        self.settle()
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """The same without the wait, which is `settle`'s, or the next request's."""
+        self.settle()
         gathered = self._gathered = []
         try:
             yield
             self._gathered = None
             if gathered:
                 messages = [{**message, "descriptors": len(held)} for message, held in gathered]
-                self.request({"op": "several", "requests": messages}, [one for _, held in gathered for one in held])
+                self._send({"op": "several", "requests": messages}, [one for _, held in gathered for one in held])
+                self._owed = True
         finally:
             self._gathered = None
             for _, held in gathered:
