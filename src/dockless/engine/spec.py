@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -62,7 +63,7 @@ def build_spec(
     config, host = record.config, record.host
     devices, access = _devices(host)
     try:
-        user = resolve_user(layers, config.user, host.group_add or ())
+        user = _user(layers, config.user, host.group_add or ())
         spec = defaults.default_spec(
             args=[record.path, *record.args],
             env=list(config.env or ()),
@@ -132,6 +133,20 @@ def exec_process(record: ContainerRecord, layers: Sequence[Path], body: ExecCrea
     if body.console_size and any(body.console_size):
         process["consoleSize"] = {"height": body.console_size[0], "width": body.console_size[1]}
     return process
+
+
+def _user(layers: Sequence[Path], name: str, groups: Sequence[str]) -> User:
+    """Where the container has written nothing yet the image alone says who is who, and that never changes."""
+    own, *image = layers
+    with os.scandir(own) as entries:
+        if next(entries, None) is not None:
+            return resolve_user(layers, name, groups)
+    return _user_of_image(tuple(image), name, tuple(groups))
+
+
+@lru_cache(maxsize=128)
+def _user_of_image(layers: Sequence[Path], name: str, groups: Sequence[str]) -> User:
+    return resolve_user(layers, name, groups)
 
 
 def user_of(config: ContainerConfig, layers: Sequence[Path]) -> User:

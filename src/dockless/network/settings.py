@@ -1,9 +1,6 @@
 """Settings of network namespaces, which the kernel shows below /proc/sys/net to the threads that are in them."""
 
 import os
-from pathlib import Path
-
-_NET = Path("/proc/sys/net")
 
 
 def setting(name: str, value: str) -> None:
@@ -12,7 +9,7 @@ def setting(name: str, value: str) -> None:
     Raises OSError (EINVAL for a value that it does not take).
     """
     try:
-        descriptor = os.open(_NET / name, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"/proc/sys/net/{name}", os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
