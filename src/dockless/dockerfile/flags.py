@@ -1,6 +1,5 @@
 """The options of an instruction (`--chown=1000`, `--link`, `--mount=…`): cut off the line, then read by their kinds."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -70,6 +69,8 @@ def read_flags(words: Sequence[str], kinds: Mapping[str, str], keyword: str) -> 
 
 
 def _unknown(name: str, kinds: Mapping[str, str], keyword: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, kinds, n=1)
     hint = f" (did you mean --{near[0]}?)" if near else ""
     known = f"; {keyword} takes {', '.join('--' + kind for kind in kinds)}" if kinds else f"; {keyword} takes none"

@@ -4,7 +4,6 @@ A table maps each keyword to the function that reads its arguments. Words stay u
 Dockerfile reference for syntax 1.x stable.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -180,6 +179,8 @@ def _instruction(line: LogicalLine, escape: str) -> Instruction:
     read = _Line(line, escape)
     reader = _READERS.get(read.keyword)
     if reader is None:
+        import difflib
+
         near = difflib.get_close_matches(read.keyword, _READERS, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise _Wrong(f"unknown instruction: {read.keyword}{hint}")

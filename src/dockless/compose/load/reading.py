@@ -10,10 +10,12 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import yaml
-
 from dockless.compose.load import scalars
+from dockless.compose.load.late_patterns import late_patterns
 from dockless.compose.load.tree import Files, Map, Mark, Path, Seq, clone
+
+with late_patterns():
+    import yaml
 
 try:
     from yaml._yaml import CParser as _Parser
