@@ -90,3 +90,11 @@ def test_what_the_kernel_refuses_is_said_at_the_start(sdk: Client) -> None:
     assert str(caught.value).endswith('odd/_data, data: ro: No such device")')
     container.remove()
     volume.remove()
+
+
+def test_a_driver_that_is_not_there_is_refused_where_a_volume_is_made(sdk: Client) -> None:
+    sdk.containers.create("busybox", "true", volume_driver="foo").remove()
+    for mounts in (["new:/m"], ["/m"]):
+        with pytest.raises(APIError, match="error looking up volume plugin foo"):
+            sdk.containers.create("busybox", "true", volume_driver="foo", volumes=mounts)
+    assert sdk.volumes.list() == []

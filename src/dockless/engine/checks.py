@@ -51,8 +51,6 @@ def check(host: HostConfig) -> None:
     _check_modes(host)
     check_resources(host)
     check_values(host)
-    if host.volume_driver not in ("", "local"):
-        raise NotFound(f'error looking up volume plugin {host.volume_driver}: plugin "{host.volume_driver}" not found')
     for option in host.security_opt or ():
         _check_security(option)
 
