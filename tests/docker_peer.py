@@ -25,9 +25,9 @@ class Daemon:
 
 
 @contextmanager
-def dockerd(base: Path) -> Iterator[Daemon]:
-    """Skips the test where there is no dockerd, or where it does not run."""
-    daemon = os.environ.get("DOCKLESS_TEST_DOCKERD") or shutil.which("dockerd")
+def dockerd(base: Path, program: str | None = None) -> Iterator[Daemon]:
+    """Debian's, or another `program`. Skips the test where there is no dockerd, or where it does not run."""
+    daemon = program or os.environ.get("DOCKLESS_TEST_DOCKERD") or shutil.which("dockerd")
     if os.geteuid() != 0 or daemon is None or not shutil.which("iptables"):
         pytest.skip("needs root, dockerd and iptables")
     address = f"unix://{base}/docker.sock"
@@ -37,9 +37,18 @@ def dockerd(base: Path) -> Iterator[Daemon]:
         command += f"mkdir {base}/data && mount -t tmpfs none {base}/data && "
     command += f"exec {daemon} --data-root {base}/data --exec-root {base}/exec"
     command += f" -p {base}/pid -H {address} --userland-proxy=false --ip6tables=false"
+    environ = dict(os.environ)
+    if program:
+        # With the containerd that came with it.
+        beside = f"{Path(program).parent}:{Path(program).parents[1] / 'bin'}"
+        environ["PATH"] = f"{beside}:{environ['PATH']}"
     with (base / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", "--net", "--mount", "sh", "-c", command], stdout=log, stderr=log, start_new_session=True
+            ["unshare", "--net", "--mount", "sh", "-c", command],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=environ,
         )
         try:
             _until_up(base / "docker.sock", process, base / "log")

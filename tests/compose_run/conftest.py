@@ -1,6 +1,7 @@
 """Two engines to run on: our own, and, where it is installed, the real Docker as the peer."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,12 +52,14 @@ def on_dockless(made: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _daemon_before_tests(request: pytest.FixtureRequest) -> None:
-    """The daemon is there before the first test that needs it, so that no test seems to have left it behind."""
-    if any("[docker" in item.nodeid for item in request.session.items):
-        try:
-            request.getfixturevalue("dockerd")
-        except pytest.skip.Exception:
-            return  # each test that needs it skips by itself, and says why
+    """The daemons are there before the first test that needs them, so that no test seems to have left them behind."""
+    engines = {part for item in request.session.items for part in re.findall(r"\[(docker\d*)\b", item.nodeid)}
+    for name, engine in (("dockerd", "docker"), ("dockerd26", "docker26")):
+        if engine in engines:
+            try:
+                request.getfixturevalue(name)
+            except pytest.skip.Exception:
+                continue  # each test that needs it skips by itself, and says why
 
 
 @pytest.fixture
@@ -72,6 +75,20 @@ def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("needs a static busybox")
     base = Path(tmp_path_factory.mktemp("dockerd"))
     with docker_peer.dockerd(base) as daemon:
+        _make_busybox(daemon.address, busybox, base)
+        yield daemon.address
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def dockerd26(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dockerd that speaks API 1.45, as Docker Compose 2.40 likes it better; with the same image."""
+    program = os.environ.get("DOCKLESS_TEST_DOCKERD_26")
+    busybox = os.environ.get("DOCKLESS_TEST_BUSYBOX") or BUSYBOX
+    if program is None or busybox is None:
+        pytest.skip("needs dockerd 26 (DOCKLESS_TEST_DOCKERD_26) and a static busybox")
+    base = Path(tmp_path_factory.mktemp("dockerd26"))
+    with docker_peer.dockerd(base, program) as daemon:
         _make_busybox(daemon.address, busybox, base)
         yield daemon.address
     shutil.rmtree(base, ignore_errors=True)

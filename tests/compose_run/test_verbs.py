@@ -26,7 +26,8 @@ def test_a_services_container_is_committed_and_exported(folder: Folder) -> None:
     folder.ok("compose", "export", "-o", "a.tar", "a")
     listed = subprocess.run(["tar", "-tf", folder.path / "a.tar"], capture_output=True, text=True, check=True).stdout
     assert "tmp/file" in listed.split()
-    assert folder.ok("compose", "commit", "-m", "why", "a", "changed:1").startswith("Committed p-a-1 as sha256:")
+    committed = folder.run("compose", "commit", "-m", "why", "a", "changed:1")
+    assert committed.returncode == 0 and "p-a-1  Commit p-a-1 Committed as sha256:" in committed.stderr
     assert folder.ok("run", "--rm", "changed:1", "cat", "/tmp/file") == "changed\n"
     folder.ok("rmi", "changed:1")
     done = folder.run("compose", "export", "nobody")

@@ -1,27 +1,20 @@
-"""The verbs of our Compose beside those of the real Docker Compose, on one project on our engine.
+"""The verbs of our Compose beside those of the real Docker Compose, on one project; on our engine and on dockerd 26.
 
-One project is started for all; no command here changes it for those that come after. Both say the same with the same
-exit status, but for what `DIFFERENT` names, with the reason.
+One project is started for all; no command here changes it for those that come after (`test_stories_beside.py` has
+those that do). Both say the same with the same exit status, but for what `DIFFERENT` names, with the reason.
 """
 
 import json
-import re
-import shlex
-import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import pytest
+from beside import Said, Two, engine_for, plain
 from test_compose_of_docker import TheirFolder
-from test_scenarios import COMMAND, REAL_COMPOSE, Folder, until
+from test_scenarios import REAL_COMPOSE, Folder, until
 
-pytestmark = [
-    pytest.mark.skipif(REAL_COMPOSE is None, reason="needs Docker Compose"),
-    pytest.mark.peer,
-    pytest.mark.e2e,
-]
+pytestmark = [pytest.mark.skipif(REAL_COMPOSE is None, reason="needs Docker Compose"), pytest.mark.peer]
 
 PROJECT = """
 services:
@@ -172,70 +165,59 @@ DIFFERENT = {
 }
 
 
-class Said(NamedTuple):
-    status: int
-    out: str
-    err: str
+AT_ONCE = 3
 
 
-class Two(NamedTuple):
-    ours: Folder
-    theirs: TheirFolder
+class Compared(NamedTuple):
+    """`said`: what both say to each line; all are asked at the start, some at a time."""
+
+    two: Two
+    said: dict[str, Future[tuple[Said, Said]]]
 
     def both(self, line: str) -> tuple[Said, Said]:
-        """Both at once: no command here is in another's way."""
-        with ThreadPoolExecutor(2) as pool:
-            ours, theirs = pool.map(lambda folder: folder.run("compose", *shlex.split(line)), self)
-        return _said(ours), _said(theirs)
+        return self.said[line].result() if line in self.said else self.two.both(line)
 
 
-def _said(done: "subprocess.CompletedProcess[str]") -> Said:
-    return Said(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture(scope="module")
-def two(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("dockless", marks=pytest.mark.e2e), pytest.param("docker26", marks=pytest.mark.peer)],
+)
+def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Compared"]:
     path = tmp_path_factory.mktemp("verbs") / "p"
     path.mkdir()
-    engine = {"DOCKLESS_ROOT": str(made), "DOCKLESS_IDLE_SECONDS": "1"}
-    ours, theirs = Folder(path, engine), TheirFolder(path, engine)
-    serving = subprocess.Popen(
-        [*COMMAND, "serve"], env=ours.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        assert serving.stdout is not None
-        theirs.host = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
+    with engine_for(request) as (engine, address):
+        ours, theirs = Folder(path, engine), TheirFolder(path, {"DOCKER_HOST": address})
         ours.write(PROJECT)
         ours.ok("up", "-d", "--no-wait-for-ports")
         until(lambda: "(healthy)" in ours.ok("compose", "ps", "db"))
         until(lambda: "job" in ours.ok("compose", "ps", "--services", "--status", "exited").split())
-        yield Two(ours, theirs)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            lines = [*SAME.strip().splitlines(), *SAME_STATUS.strip().splitlines(), *DIFFERENT]
+            two = Two(ours, theirs)
+            yield Compared(two, {line: pool.submit(two.both, line) for line in lines})
         ours.ok("down", "-v", "-t", "0")
-    finally:
-        serving.terminate()
-        serving.communicate(timeout=30)
 
 
 @pytest.mark.parametrize("line", SAME.strip().splitlines())
-def test_both_say_the_same(two: Two, line: str) -> None:
+def test_both_say_the_same(two: Compared, line: str) -> None:
     ours, theirs = two.both(line)
-    assert (ours.status, _plain(ours.out), _plain(ours.err)) == (theirs.status, _plain(theirs.out), _plain(theirs.err))
+    assert (ours.status, plain(ours.out), plain(ours.err)) == (theirs.status, plain(theirs.out), plain(theirs.err))
 
 
 @pytest.mark.parametrize("line", SAME_STATUS.strip().splitlines())
-def test_both_end_with_the_same_status(two: Two, line: str) -> None:
+def test_both_end_with_the_same_status(two: Compared, line: str) -> None:
     ours, theirs = two.both(line)
     assert ours.status == theirs.status, (ours, theirs)
-    assert ours.err or ours.status in (0, 9), "a failure is explained"
+    assert ours.err or ours.out or ours.status in (0, 9), "a failure is explained"
 
 
 @pytest.mark.parametrize("line", DIFFERENT)
-def test_what_differs_for_a_reason(two: Two, line: str) -> None:
+def test_what_differs_for_a_reason(two: Compared, line: str) -> None:
     ours, theirs = two.both(line)
     assert ours.status != theirs.status, "no longer different: belongs in SAME"
 
 
-def test_images_have_the_same_rows(two: Two) -> None:
+def test_images_have_the_same_rows(two: Compared) -> None:
     """Theirs leaves out when an image was made, and then takes it for 292 years old."""
     ours, theirs = (json.loads(said.out) for said in two.both("images --format json"))
     rows = [sorted(found, key=lambda row: str(row["ContainerName"])) for found in (ours, theirs)]
@@ -245,7 +227,7 @@ def test_images_have_the_same_rows(two: Two) -> None:
     assert all(mine.keys() - {"Created"} == other.keys() for mine, other in zip(*rows, strict=True))
 
 
-def test_samples_have_the_same_fields(two: Two) -> None:
+def test_samples_have_the_same_fields(two: Compared) -> None:
     found = [
         [json.loads(line) for line in said.out.splitlines()] for said in two.both("stats --no-stream --format json")
     ]
@@ -253,32 +235,7 @@ def test_samples_have_the_same_fields(two: Two) -> None:
     assert sorted(fields[0], key=str) == sorted(fields[1], key=str)
 
 
-def test_output_of_two_services_is_told_apart(two: Two) -> None:
+def test_output_of_two_services_is_told_apart(two: Compared) -> None:
     """In which order the containers come is not settled by theirs."""
     ours, theirs = two.both("logs")
     assert sorted(ours.out.splitlines()) == sorted(theirs.out.splitlines())
-
-
-_MOVES = (
-    (r"Up .*?(?= \(|  |\"|$)", "Up"),
-    (r"(?:\d+|About a|Less than a) (?:second|minute)s? ago", "ago"),
-    (r" +", " "),
-    (r"-{3,}", "-"),
-)
-
-
-def _plain(text: str) -> Any:
-    """Without widths and ages; JSON as what it means, lists of labels and networks in order."""
-    if text.startswith(("{", "[{")):
-        return [_sorted(json.loads(line)) for line in text.splitlines() if line]
-    for pattern, to in _MOVES:
-        text = re.sub(pattern, to, text, flags=re.MULTILINE)
-    return [line.rstrip() for line in text.splitlines()]
-
-
-def _sorted(row: Any) -> Any:
-    if isinstance(row, list):
-        return [_sorted(each) for each in row]
-    moving = {"RunningFor": "", "Status": re.sub(r"Up .*?(?= \(|$)|\S+ \S+ ago", "", row.get("Status", ""))}
-    ordered = {key: sorted(row[key].split(",")) for key in ("Labels", "Networks") if key in row}
-    return row | moving | ordered

@@ -106,7 +106,7 @@ def copy_in(client: Client, container: str, source: str, destination: str, *, ar
     except NotFound:
         is_folder = False
         if destination.endswith("/") and not path.is_dir():
-            raise
+            raise Failure(f"no such directory: {destination}") from None
         stat = None
     if is_folder:
         name = "" if content_only else name

@@ -41,8 +41,11 @@ def render(template: str, data: object) -> str:
         raise Failure(f"template parsing error: {error}") from error
 
 
-def format_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str) -> list[str]:
-    """`TEMPLATE`: a line for each row. `table TEMPLATE`: a table whose columns stand between tabs. Raises `Failure`."""
+def format_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str, *, status: int = 64) -> list[str]:
+    """`TEMPLATE`: a line for each row. `table TEMPLATE`: a table whose columns stand between tabs.
+
+    Raises `Failure` with `status` for a template that is wrong.
+    """
     tabular = re.match(r"table\s", format_)
     text = format_[5:] if tabular else format_
     text = text.strip(" ").replace("\\t", "\t").replace("\\n", "\n")
@@ -58,7 +61,7 @@ def format_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str) -
     except TemplateError as error:
         known = sorted(field for row in rows[:1] for field in row)
         hint = f"\n  fields: {', '.join(known)}" if "no entry for key" in str(error) else ""
-        raise Failure(f"template parsing error: {error}{hint}", 64) from error
+        raise Failure(f"template parsing error: {error}{hint}", status) from error
     cells = [line.split("\t") for line in lines]
     width = max(len(head.split("\t")), *(len(line) for line in cells), 1)
     filled = [line + [""] * (width - len(line)) for line in cells]

@@ -77,7 +77,7 @@ class LogView:
         if not lines:
             return
         head = self._head(name) if self._prefix else ""
-        target = self._err if stream == 2 and not self._prefix else self._out
+        target = self._err if stream == 2 else self._out
         text = "".join(f"{head}{line.decode('utf-8', 'replace').rstrip(chr(13))}\n" for line in lines)
         target.write(text)
         target.flush()

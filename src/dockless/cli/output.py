@@ -44,11 +44,13 @@ def json_line(row: Row) -> str:
     return to_json({name: value for name, value in row.items() if not callable(value)})
 
 
-def print_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str, *, minimum: int = 10) -> None:
+def print_rows(
+    rows: Sequence[Row], columns: Mapping[str, str], format_: str, *, minimum: int = 10, template_status: int = 64
+) -> None:
     """Prints rows as a table (`columns`: header → the row's field), as JSON lines, or by a Go template.
 
     `format_` is `table`, `json`, `table TEMPLATE` or `TEMPLATE`; `minimum` is as `table` has it. A row's value may be a
-    function: a method that only templates call. Raises `Failure`.
+    function: a method that only templates call. Raises `Failure`, for a template with `template_status`.
     """
     if format_ == "table":
         echo(table(list(columns), [[str(row[field]) for field in columns.values()] for row in rows], minimum=minimum))
@@ -58,7 +60,7 @@ def print_rows(rows: Sequence[Row], columns: Mapping[str, str], format_: str, *,
     else:
         from dockless.cli.formats import format_rows
 
-        for line in format_rows(rows, columns, format_):
+        for line in format_rows(rows, columns, format_, status=template_status):
             echo(line)
 
 

@@ -91,14 +91,13 @@ class Plain(_Base):
 
 
 class JsonLines(_Base):
-    """`{"id":…,"status":…,"text":…}`, one object a line, as `docker compose --progress json`."""
+    """`{"id":…,"status":…}`, one object a line, as `docker compose --progress json`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def report(self, subject: str, text: str, *, done: bool, failed: bool = False) -> None:
-        status = "Error" if failed else "Done" if done else "Working"
-        self._write({"id": subject, "status": status, "text": text})
+        self._write({"id": subject, "status": text})
 
     def line(self, text: str) -> None:
         self._write({"text": text})

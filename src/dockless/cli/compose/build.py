@@ -118,12 +118,14 @@ def pull(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
             raise Failure(f"no such service: {name}")
     chosen = with_dependencies(project, services) if flags["include_deps"] else services or project.services
     wanted: dict[str, Service] = {}
+    shared: dict[str, str] = {}
     for name in chosen:
         service = project.services[name]
         buildable = service.build is not None
         if not service.image or service.pull_policy in ("never", "build") or (buildable and flags["ignore_buildable"]):
             continue
-        wanted.setdefault(image_name(project, service), service)
+        if (first := wanted.setdefault(image_name(project, service), service)) is not service:
+            shared[name] = first.name
     if flags["policy"] == "missing":
         found = inspect_images(session.client, wanted)
         wanted = {name: service for name, service in wanted.items() if found[name] is None}
@@ -141,6 +143,8 @@ def pull(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
                     raise
                 progress.line(f"WARN[0000] {error}")
 
+        for name, other in shared.items() if wanted else ():
+            progress.report(name, f"Skipped - Image is already being pulled by {other}", done=True)
         if wanted:
             together(*[lambda each=each: one(each) for each in wanted.values()])
 
@@ -161,6 +165,10 @@ def push(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
             raise Failure(f"no such service: {name}")
     chosen = with_dependencies(project, services) if flags["include_deps"] else services or project.services
     wanted = [service for name in chosen if (service := project.services[name]).build is not None and service.image]
+    with session.progress(quiet=flags["quiet"]) as progress:
+        for name in chosen:
+            if project.services[name].build is None:
+                progress.report(name, "Skipped", done=True)
     push_images(session, project, wanted, ignore_failures=flags["ignore_push_failures"], quiet=flags["quiet"])
 
 

@@ -1,5 +1,8 @@
 """`cp` of a project."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from dockless.cli.compose.choice import choose, one_container
@@ -8,6 +11,7 @@ from dockless.cli.copying import copy_in, copy_out
 from dockless.cli.docker.cp import split_side
 from dockless.cli.failure import Failure
 from dockless.cli.session import Session, pass_session
+from dockless.compose.run.observe import Existing
 
 
 @click.command("cp", short_help="Copy files/folders between a service container and the local filesystem")
@@ -30,11 +34,22 @@ def cp(
         raise Failure("unknown copy direction: name a service, as in SERVICE:PATH")
     if from_service:
         container = one_container(session, from_service, index, stopped=True)
-        copy_out(session.client, container.id, from_path, to_path, follow=follow_link)
+        with _told(session, container, f"{container.name}:{from_path}", to_path):
+            copy_out(session.client, container.id, from_path, to_path, follow=follow_link)
         return
     _, found = choose(session, [to_service], one_off=all_)
     targets = [each for each in found if not index or each.number == index]
     if not targets:
         raise Failure(f'no container found for service "{to_service}"')
     for each in targets:
-        copy_in(session.client, each.id, from_path, to_path, archive=archive, follow=follow_link)
+        with _told(session, each, from_path, f"{each.name}:{to_path}"):
+            copy_in(session.client, each.id, from_path, to_path, archive=archive, follow=follow_link)
+
+
+@contextmanager
+def _told(session: Session, container: Existing, source: str, destination: str) -> Iterator[None]:
+    """The copy's beginning and end, as Docker Compose tells them."""
+    with session.progress() as progress:
+        progress.report(container.name, f"copy {source} to {destination} Copying", done=False)
+        yield
+        progress.report(container.name, f"copy {source} to {destination} Copied", done=True)

@@ -49,18 +49,22 @@ def down(
     project, name = session.project_or_name()
     observed = observe(session.client, name)
     check_services(services, project, observed.containers)
-    chosen = list(observed.containers)
+    # As with Docker Compose, what `run` started is left alone unless --remove-orphans asks for it.
+    chosen = [each for each in observed.containers if remove_orphans or not each.one_off]
     if services:
         chosen = [each for each in chosen if each.service in services]
     elif project is not None and not remove_orphans:
         known = project.services.keys() | project.disabled_services.keys()
         orphans = sorted(each.name for each in chosen if each.service not in known)
+        chosen = [each for each in chosen if each.service in project.services]
         if orphans:
             warn(
-                f"Found orphan containers ([{', '.join(orphans)}]) for this project. If you removed or renamed this "
+                f"Found orphan containers ([{' '.join(orphans)}]) for this project. If you removed or renamed this "
                 "service in your compose file, you can run this command with the --remove-orphans flag to clean it up."
             )
-        chosen = [each for each in chosen if each.service in known]
+    elif project is not None:
+        # What a profile leaves out is no orphan: it is taken down where its profile is named.
+        chosen = [each for each in chosen if each.service not in project.disabled_services]
     external = [volume.name for volume in project.volumes.values() if volume.external] if project else []
     plan = down_plan(
         name,
@@ -77,7 +81,8 @@ def down(
     if services:
         provided = [name for name in provided if name in services]
     if not plan and not provided:
-        warn(f'No resource found to remove for project "{name}".')
+        if project is None:
+            warn(f'Warning: No resource found to remove for project "{name}".')
         return
     carry_out(session, plan)
     if project is not None and provided and not session.dry_run:

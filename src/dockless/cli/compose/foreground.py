@@ -96,6 +96,9 @@ class _Stage:
         self._prepared = prepared
         self._flags = flags
         self._shown = _attached_services(project, prepared.selected, services, flags)
+        # Docker Compose's notion of what an `up` is about: it ends with these, and Ctrl-C stops those asked for.
+        self._asked = frozenset(services) & prepared.selected or prepared.selected
+        self._counting = self._shown & self._asked or self._asked
         self._containers = _final_containers(prepared)
         colour = wants_colour(sys.stdout, os.environ) and not flags["no_color"] and session.ansi != "never"
         colour = colour or session.ansi == "always"
@@ -109,8 +112,10 @@ class _Stage:
         self._menu.text = lambda: line(watching=self._watch is not None, colour=colour)
         self._names = shown
         ttys = {name: service.tty for name, service in project.services.items()}
-        self._foreground = Foreground(session.client, project.name, ttys, self._view.write)
-        self._live = set(self._containers)
+        self._foreground = Foreground(
+            session.client, project.name, ttys, self._view.write, timestamps=flags["timestamps"]
+        )
+        self._live = {name for name, service in self._containers.items() if service in self._counting}
         self._status = 0
         self._stopping = 0
         self._execution = self._make_execution()
@@ -128,7 +133,7 @@ class _Stage:
             echo("Attaching to " + ", ".join(self._view.short(name) for name in self._names))
             sys.stdout.flush()
             for each in self._prepared.observed.containers:
-                if each.running and each.name in self._live:
+                if each.running and each.name in self._containers:
                     self._foreground.attach(each.name, each.service)
             self._menu.show()
             return self._follow()
@@ -162,10 +167,13 @@ class _Stage:
                     return _INTERRUPTED
             elif isinstance(happening, Ended):
                 self._ended(happening)
-                if self._must_abort(happening) and stopper is None:
+                if stopper is None and self._aborts(happening):
+                    self._status = happening.status
                     note("Aborting on container exit...")
                     stopper = _Background(self._stop)
                     stopper.begin()
+                if happening.service == self._flags["exit_code_from"]:
+                    self._status = happening.status
             elif isinstance(happening, Lost) and self._stopping == 0 and stopper is None:
                 raise ConnectionError(f"lost the engine's events: {happening.reason}")
             if stopper is not None and stopper.done:
@@ -226,6 +234,7 @@ class _Stage:
             self._session.client,
             plain_progress(self._session),
             before_start=lambda name: self._foreground.attach(name, services.get(name, "")),
+            announces_starts=False,
         )
         return Execution(self._prepared.plan, context, width=self._session.parallel)
 
@@ -239,22 +248,13 @@ class _Stage:
         if not ended.restarts:
             self._live.discard(ended.name)
 
-    def _must_abort(self, ended: Ended) -> bool:
-        """Whether this end stops the others; notes the exit status that `up` will have."""
-        chosen = self._flags["exit_code_from"]
-        if ended.restarts or ended.service not in self._prepared.selected:
+    def _aborts(self, ended: Ended) -> bool:
+        """Whether this end stops the others."""
+        if ended.restarts or ended.service not in self._counting:
             return False
-        if chosen:
-            if ended.service == chosen:
-                self._status = ended.status
-            return True
-        if self._flags["abort_on_container_exit"]:
-            self._status = self._status or ended.status
-            return True
-        if self._flags["abort_on_container_failure"] and ended.status:
-            self._status = self._status or ended.status
-            return True
-        return False
+        if self._flags["abort_on_container_failure"]:
+            return ended.status != 0
+        return bool(self._flags["abort_on_container_exit"] or self._flags["exit_code_from"])
 
     def _make_watch(self, rules: "Watched", images: ImageOptions) -> "Watch":
         from dockless.cli.compose.watch import make_watch
@@ -282,7 +282,7 @@ class _Stage:
         found = [
             each
             for each in containers_of(self._session.client, self._project.name)
-            if each.service in self._prepared.selected and not each.one_off
+            if each.service in self._asked and not each.one_off
         ]
         context = Context(self._session.client, plain_progress(self._session))
         execute(planner(found), context, width=self._session.parallel)

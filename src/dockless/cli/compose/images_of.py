@@ -6,7 +6,7 @@ from dockless.cli.compose.choice import choose
 from dockless.cli.compose.options import index_option
 from dockless.cli.docker.archives import write_archive
 from dockless.cli.failure import Failure
-from dockless.cli.output import echo, note
+from dockless.cli.output import note
 from dockless.cli.references import split_tag
 from dockless.cli.session import Session, pass_session
 from dockless.compose.run.observe import Existing
@@ -40,10 +40,12 @@ def commit(
         note(f" {container.name}  would be committed")
         return
     repository, tag = split_tag(name)
-    image = session.client.containers.commit(
-        container.id, repo=repository, tag=tag, comment=message, author=author, pause=pause, changes=change
-    )
-    echo(f"Committed {container.name} as {image}")
+    with session.progress() as progress:
+        progress.report(container.name, f"Commit {container.name} Committing", done=False)
+        image = session.client.containers.commit(
+            container.id, repo=repository, tag=tag, comment=message, author=author, pause=pause, changes=change
+        )
+        progress.report(container.name, f"Commit {container.name} Committed as {image}", done=True)
 
 
 @click.command("export", short_help="Export a service container's filesystem as a tar archive")
@@ -57,7 +59,9 @@ def export(session: Session, /, service: str, index: int, output: str) -> None:
     if session.dry_run:
         note(f" {container.name}  would be exported to {output or 'standard output'}")
         return
-    with session.client.containers.export(container.id) as archive:
+    target = output or "standard output"
+    with session.progress() as progress, session.client.containers.export(container.id) as archive:
+        progress.report(container.name, f"export {container.name} to {target} Exporting", done=True)
         write_archive(archive, output)
 
 

@@ -1,5 +1,6 @@
 """`stop`, `start`, `restart`, `kill`, `pause`, `unpause` and `wait`."""
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -27,7 +28,7 @@ def stop(session: Session, /, services: tuple[str, ...], timeout: int | None) ->
     from dockless.compose.run.teardown import stop_plan
 
     project, _ = session.project_or_name()
-    _, found = choose(session, services, one_off=not services)
+    _, found = choose(session, services)
     carry_out(session, stop_plan(found, timeout, pre_stop_hooks(project)))
 
 
@@ -173,19 +174,26 @@ def wait(session: Session, /, services: tuple[str, ...], down_project: bool) -> 
 
     name, found = choose(session, services)
     if not found:
-        raise Failure(f"no containers for project {name!r}")
-    waits = [lambda each=each: session.client.containers.wait(each.id).status_code for each in found]
+        raise Failure(f'no containers for project "{name}"')
+    waits = [lambda each=each: _ended(session, each) for each in found]
     if down_project:
         status = _first_of(waits)
         observed = observe(session.client, name)
-        plan = down_plan(name, observed, observed.containers, volumes=False, images=(), timeout=None)
+        left = [each for each in observed.containers if not each.one_off]
+        plan = down_plan(name, observed, left, volumes=False, images=(), timeout=None)
         carry_out(session, plan)
         raise Exit(status)
     codes = together(*waits)
-    for each, code in zip(found, codes, strict=True):
-        echo(f'container "{each.name}" exited with status code {code}')
     if any(codes):
         raise Exit(next(code for code in codes if code))
+
+
+def _ended(session: Session, each: "Existing") -> int:
+    """Waits for the end of a container and tells it; the exit status."""
+    code = session.client.containers.wait(each.id).status_code
+    echo(f'container "{each.id}" exited with status code {code}')
+    sys.stdout.flush()
+    return code
 
 
 def _first_of(calls: Sequence[Callable[[], int]]) -> int:

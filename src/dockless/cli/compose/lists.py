@@ -126,7 +126,7 @@ def top(session: Session, /, services: tuple[str, ...]) -> None:
     titles: tuple[str, ...] = ()
     rows: list[list[str]] = []
     for each in sorted(found, key=lambda each: (each.service, each.number)):
-        if each.state == "running":
+        if each.running:
             answer = session.client.containers.top(each.id)
             titles = answer.titles
             rows += [[each.service, str(each.number), *process] for process in answer.processes]
@@ -173,7 +173,7 @@ def volumes(session: Session, /, services: tuple[str, ...], format_: str, quiet:
             echo(volume.name)
         return
     rows = [volume_row(volume) for volume in listed]
-    print_rows(rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, format_)
+    print_rows(rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, format_, template_status=1)
 
 
 @click.command("stats", short_help="Display resource usage statistics of containers")

@@ -152,4 +152,4 @@ def _show(session: Session, flags: dict[str, Any], found: "list[ContainerSummary
             echo(service)
         return
     rows = [compose_row(each, each.labels, truncate=not flags["no_trunc"]) for each in found]
-    print_rows(rows, _COLUMNS, flags["format_"])
+    print_rows(rows, _COLUMNS, flags["format_"], template_status=1)

@@ -64,6 +64,8 @@ def run(session: Session, /, service: str, **flags: Any) -> None:
         sig_proxy=True,
         detach_keys=keys_of(None),
     )
+    if running.detach:
+        container = session.client.containers.inspect(container).id  # which is what is printed
     try:
         status = start_and_carry(session.client, container, running)
     except Failure as failure:
@@ -147,7 +149,7 @@ def _start_dependencies(
     names = [name for name in service.depends_on if name in project.services]
     if not names:
         return
-    options = UpOptions(remove_orphans=flags["remove_orphans"], no_recreate=True)
+    options = UpOptions(remove_orphans=flags["remove_orphans"])
     prepared = prepare(
         session.client, project, names, options, _images(session, flags), session.converter(project), progress
     )

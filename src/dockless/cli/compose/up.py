@@ -27,8 +27,8 @@ _SHARED: tuple[Decorator, ...] = (
     click.option("--no-build", is_flag=True, help="Don't build an image, even if it's policy"),
     click.option(
         "--pull",
-        type=click.Choice(["always", "missing", "never", "build", "policy"]),
-        default="policy",
+        type=click.Choice(["always", "missing", "never", "build", "if_not_present"]),
+        default=None,
         help="Pull image before running",
     ),
     click.option("--quiet-pull", is_flag=True, help="Pull without printing progress information"),
@@ -209,7 +209,7 @@ def _image_options(session: Session, flags: dict[str, Any]) -> "ImageOptions":
     return ImageOptions(
         build=flags["build"] or pull == "build",
         no_build=flags["no_build"],
-        pull="" if pull in ("policy", "build") else pull,
+        pull="" if pull in (None, "build") else {"if_not_present": "missing"}.get(pull, pull),
         quiet_pull=flags["quiet_pull"],
         quiet_build=flags["quiet_build"],
         stand_ins=session.may_use_stand_ins(flags["stand_ins"]),

@@ -56,8 +56,14 @@ def carry_out(action: Action, context: "Context") -> None:
     try:
         act(action, context)
     except (ApiError, ConditionFailed, OSError) as error:
-        first = str(error).partition("\n")[0]
-        context.reporter.report(subject_of(action), f"Error {first}", done=True, failed=True)
+        if not isinstance(action, PauseContainer | UnpauseContainer):
+            first = str(error).partition("\n")[0]
+            text = f"Error {first}"
+            if isinstance(error, ConditionFailed):
+                text = "Error"  # which is told in full at the end
+            elif isinstance(action, KillContainer):
+                text = "Error while Killing"
+            context.reporter.report(subject_of(action), text, done=True, failed=True)
         raise
 
 
@@ -113,13 +119,15 @@ def archive_of(files: tuple[InjectedFile, ...]) -> bytes:
 
 
 def _start(action: StartContainer, context: "Context") -> None:
-    _say(action, context, "Starting", done=False)
+    if context.announces_starts:
+        _say(action, context, "Starting", done=False)
     if context.before_start:
         context.before_start(action.name)
     context.client.containers.start(action.name)
     for hook in action.hooks:
         _run_hook(hook, action.name, context)
-    _say(action, context, "Started", done=True)
+    if context.announces_starts:
+        _say(action, context, "Started", done=True)
 
 
 def _run_hook(hook: Hook, container: str, context: "Context") -> None:
@@ -158,9 +166,10 @@ def _pause(action: PauseContainer, context: "Context") -> None:
 def _stop(action: StopContainer, context: "Context") -> None:
     if not action.quiet:
         _say(action, context, "Stopping", done=False)
-    for hook in action.hooks:
-        _run_hook(hook, action.name, context)
-    context.client.containers.stop(action.name, timeout=action.timeout)
+    if not action.ended:
+        for hook in action.hooks:
+            _run_hook(hook, action.name, context)
+        context.client.containers.stop(action.name, timeout=action.timeout)
     if not action.quiet:
         _say(action, context, "Stopped", done=True)
 
@@ -308,7 +317,7 @@ def _poll(action: AwaitCondition, context: "Context") -> str:
             raise ConditionFailed(f"{prefix}container {action.name} exited ({state.exit_code})")
         elif action.condition == "running" and not health:
             if state.running and not state.restarting:
-                return "Running"
+                return "Healthy"  # Docker Compose's word for a container without a health check, too
         elif action.condition == "healthy" and not health:
             raise ConditionFailed(f"{prefix}container {action.name} has no healthcheck configured")
         elif health == "healthy":

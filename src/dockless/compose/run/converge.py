@@ -35,8 +35,12 @@ from dockless.compose.run.readiness import ImageFacts, condition_of, shows_ports
 
 
 class UpOptions(Struct, frozen=True):
-    """The flags of `up` and `create` that change the plan. `timeout` in seconds, for containers that are stopped."""
+    """The flags of `up` and `create` that change the plan. `timeout` in seconds, for containers that are stopped.
 
+    `asked`: the services that were named, None where none was; the rest of those selected are their dependencies.
+    """
+
+    asked: frozenset[str] | None = None
     scale: Mapping[str, int] = field(default_factory=dict)
     force_recreate: bool = False
     no_recreate: bool = False
@@ -117,7 +121,7 @@ class _Convergence:
         if not orphans:
             return
         if not self._options.remove_orphans:
-            listed = ", ".join(sorted(each.name for each in orphans))
+            listed = " ".join(sorted(each.name for each in orphans))
             self._plan.warnings.append(
                 f"Found orphan containers ([{listed}]) for this project. If you removed or renamed this service in "
                 "your compose file, you can run this command with the --remove-orphans flag to clean it up."
@@ -127,10 +131,9 @@ class _Convergence:
             self._stop_and_remove(each)
 
     def _stop_and_remove(self, each: Existing) -> str:
-        after: list[str] = []
-        if each.running:
-            after = [self._plan.add(f"stop:{each.id}", StopContainer(each.name, self._options.timeout))]
-        return self._plan.add(f"remove:{each.id}", RemoveContainer(each.name, force=True), after)
+        stop = StopContainer(each.name, self._options.timeout, ended=not each.running)
+        stopped = self._plan.add(f"stop:{each.id}", stop)
+        return self._plan.add(f"remove:{each.id}", RemoveContainer(each.name, force=True), [stopped])
 
     # networks and volumes
 
@@ -267,9 +270,11 @@ class _Convergence:
     def _obsolete(self, service: Service, each: Existing) -> bool:
         """Whether the container is no longer what the project says."""
         options = self._options
+        asked = options.asked is None or service.name in options.asked
+        forced = options.force_recreate or options.renew_anonymous_volumes if asked else options.always_recreate_deps
         if options.no_recreate:
             return False
-        if options.force_recreate or each.state in ("dead", "removing"):
+        if forced or each.state in ("dead", "removing"):
             return True
         if each.config_hash != self._converter.hash_of(service, self._ids_of_services()):
             return True
@@ -277,8 +282,6 @@ class _Convergence:
         if image is not None and image.id and each.image and each.image != image.id:
             return True
         if any(shared in self._recreated for shared in self._converter.shared_services(service)):
-            return True
-        if options.always_recreate_deps and any(name in self._recreated for name in service.depends_on):
             return True
         return self._lost_network(service, each) or self._lost_volume(service, each)
 
@@ -348,7 +351,9 @@ class _Convergence:
         plan = self._plan
         created = plan.add(f"create:{final}", create, [*self._resource_steps(service), *self._created[service.name]])
         before = [created]
-        if each.running:
+        if any(step.key == f"stop:{each.id}" for step in plan):
+            before.append(f"stop:{each.id}")  # with a dependency that is recreated, too
+        elif each.running:
             stop = StopContainer(each.name, self._options.timeout, hooks_of(service.pre_stop), quiet=True)
             before = [plan.add(f"stop:{each.id}", stop, [created, *self._stop_dependents(service)])]
         removed = plan.add(f"remove:{each.id}", RemoveContainer(each.name, force=True, quiet=True), before)

@@ -269,7 +269,7 @@ class Converter:
         else:
             labels[names.NUMBER] = str(number)
         if replaces:
-            labels[names.REPLACE] = replaces.name
+            labels[names.REPLACE] = service.container_name or f"{service.name}-{replaces.number or 1}"
         return labels
 
     def _endpoints(

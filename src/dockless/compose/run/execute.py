@@ -28,11 +28,15 @@ class Reporter(Protocol):
 
 
 class Context(Struct, frozen=True):
-    """What every action needs. `before_start` is called with a container's name just before it is started."""
+    """What every action needs. `before_start` is called with a container's name just before it is started.
+
+    `announces_starts`: whether starts are reported; where output is shown, that tells it.
+    """
 
     client: Client
     reporter: Reporter
     before_start: Callable[[str], None] | None = None
+    announces_starts: bool = True
 
 
 def execute(plan: Plan, context: Context, *, width: int = -1) -> None:

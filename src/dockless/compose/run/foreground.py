@@ -20,6 +20,7 @@ from dockless.compose.run import names
 from dockless.wire.errors import ApiError, NotFound
 from dockless.wire.queries import AttachOptions, LogOptions
 from dockless.wire.system import EventMessage
+from dockless.wire.times import parse_rfc3339
 
 Sink = Callable[[str, int, bytes], None]
 """Takes a container's name, the stream (1 or 2) and bytes, from any thread."""
@@ -50,14 +51,21 @@ Happening = Ended | Interrupted | Lost
 
 
 class Foreground:
-    """Follows a project's containers. `ttys`: whether a service's containers have a terminal."""
+    """Follows a project's containers. `ttys`: whether a service's containers have a terminal.
 
-    def __init__(self, client: Client, project: str, ttys: Mapping[str, bool], sink: Sink) -> None:
+    `timestamps`: output is read from the logs, which know when each line was written.
+    """
+
+    def __init__(
+        self, client: Client, project: str, ttys: Mapping[str, bool], sink: Sink, *, timestamps: bool = False
+    ) -> None:
         self.happenings: SimpleQueue[Happening] = SimpleQueue()
         self._client = client
         self._project = project
         self._ttys = ttys
         self._sink = sink
+        self._timestamps = timestamps
+        self._since: dict[str, int] = {}
         self._readers: dict[str, threading.Thread] = {}
         self._mute: set[str] = set()
         self._attached_once: set[str] = set()
@@ -78,11 +86,27 @@ class Foreground:
             return
         options = AttachOptions(stream=True, stdout=True, stderr=True)
         try:
-            stream = self._client.containers.attach(name, options, tty=self._ttys.get(service, False))
+            if self._timestamps:
+                self._await_log(name, service)
+            else:
+                stream = self._client.containers.attach(name, options, tty=self._ttys.get(service, False))
+                self._read(name, stream)
         except NotFound:
             return  # it was removed since it was listed; its end is told by the events
         self._attached_once.add(name)
-        self._read(name, stream)
+
+    def _await_log(self, name: str, service: str) -> None:
+        """The log from now on, by the engine's clock; of a container that does not run, its start opens it."""
+        running = self._client.containers.inspect(name).state.running
+        now = parse_rfc3339(self._client.system.info().system_time)
+        if running:
+            self._read_log(name, service, now)
+        else:
+            self._since[name] = now
+
+    def _read_log(self, name: str, service: str, since: int) -> None:
+        options = LogOptions(follow=True, stdout=True, stderr=True, since=since, timestamps=self._timestamps)
+        self._read(name, self._client.containers.logs(name, options, tty=self._ttys.get(service, False)))
 
     def drain(self, name: str) -> None:
         """Waits until what a container printed before its end has been shown."""
@@ -123,9 +147,7 @@ class Foreground:
             reader = self._readers.get(name)
             if name in self._attached_once and (reader is None or not reader.is_alive()):
                 # Not started by us, so nobody attached before: its log has what it has printed since.
-                options = LogOptions(follow=True, stdout=True, stderr=True, since=event.time_nano)
-                tty = self._ttys.get(service, False)
-                self._read(name, self._client.containers.logs(event.actor.id, options, tty=tty))
+                self._read_log(name, service, self._since.pop(name, event.time_nano))
 
     def _comes_back(self, container: str) -> bool:
         try:

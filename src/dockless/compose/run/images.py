@@ -208,7 +208,7 @@ def _expected_facts(
 def pull_service(client: Client, project: Project, service: Service, options: ImageOptions, reporter: Reporter) -> None:
     """Pulls a service's image. Raises `ImageError`; a service that can be built is built instead."""
     reference = image_name(project, service)
-    subject = f"Image {reference}"
+    subject = service.name
     progress = PullProgress(subject, reporter, quiet=options.quiet_pull)
     reporter.report(subject, "Pulling", done=False)
     try:

@@ -74,9 +74,13 @@ class Observed(Struct, frozen=True):
         return sorted(found, key=lambda each: (each.number, bool(each.replaces), each.created, each.name))
 
     def orphans(self, services: Iterable[str]) -> list[Existing]:
-        """Containers of services that the project no longer has; one-off containers are none."""
+        """Containers of services that the project no longer has, and one-off containers that have ended."""
         known = frozenset(services)
-        return [each for each in self.containers if each.service not in known and not each.one_off]
+        return [
+            each
+            for each in self.containers
+            if (each.state in ("exited", "dead") if each.one_off else each.service not in known)
+        ]
 
 
 def observe(client: Client, project: str) -> Observed:

@@ -91,12 +91,13 @@ class PauseContainer(Struct, frozen=True):
 
 
 class StopContainer(Struct, frozen=True):
-    """`timeout` in seconds; None takes the container's own."""
+    """`timeout` in seconds; None takes the container's own. `ended`: it does not run, so this is only reported."""
 
     name: str
     timeout: int | None = None
     hooks: tuple[Hook, ...] = ()
     quiet: bool = False
+    ended: bool = False
 
 
 class RestartContainer(Struct, frozen=True):
@@ -247,7 +248,7 @@ def describe(action: Action) -> str:
         case PauseContainer():
             what = "pause"
         case StopContainer():
-            what = "stop"
+            what = "has ended" if action.ended else "stop"
         case RestartContainer():
             what = "restart"
         case KillContainer():

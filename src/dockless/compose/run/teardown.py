@@ -141,7 +141,7 @@ def kill_plan(containers: Iterable[Existing], signal: str) -> Plan:
 
 
 def pause_plan(containers: Iterable[Existing]) -> Plan:
-    return _each(containers, lambda each: each.state == "running", lambda each: PauseContainer(each.name))
+    return _each(containers, lambda each: each.running, lambda each: PauseContainer(each.name))
 
 
 def unpause_plan(containers: Iterable[Existing]) -> Plan:
@@ -161,7 +161,7 @@ def _each(
 
 
 def _stops(plan: Plan, containers: list[Existing], timeout: int | None, hooks: Hooks) -> dict[str, list[str]]:
-    """Adds a stop for each that runs, after those of its dependents; the keys by container id."""
+    """Adds a stop for each, after those of its dependents; the keys by container id."""
     ordered = _dependencies_first(containers)
     by_service = _by_service(ordered)
     dependents: dict[str, list[Existing]] = {}
@@ -173,10 +173,9 @@ def _stops(plan: Plan, containers: list[Existing], timeout: int | None, hooks: H
                 dependents.setdefault(other.id, []).append(each)
     keys: dict[str, list[str]] = {}
     for each in reversed(ordered):
-        if each.running:
-            after = [f"stop:{other.id}" for other in dependents.get(each.id, ())]
-            stop = StopContainer(each.name, timeout, hooks.get(each.service, ()))
-            keys[each.id] = [plan.add(f"stop:{each.id}", stop, after)]
+        after = [f"stop:{other.id}" for other in dependents.get(each.id, ())]
+        stop = StopContainer(each.name, timeout, hooks.get(each.service, ()), ended=not each.running)
+        keys[each.id] = [plan.add(f"stop:{each.id}", stop, after)]
     return keys
 
 

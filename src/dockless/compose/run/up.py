@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dockless.client.api import Client
 from dockless.compose.model import Project, Service
@@ -55,6 +56,7 @@ def prepare(
         lambda: ensure_images(client, project, wanted, images, reporter),
         lambda: observe(client, project.name),
     )
+    options = replace(options, asked=frozenset(services) or None)
     plan = up_plan(project, observed, facts, selected, options, converter)
     plan.warnings.extend(converter.warnings)
     plan.warnings.extend(models_not_run(project, wanted))
