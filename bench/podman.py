@@ -76,7 +76,7 @@ class Tools:
     def program(self, name: str) -> tuple[str, ...]:
         """The first words of a command of `podman` or `buildah`. What they leave mounted goes with its namespace."""
         storage = ("--root", f"{self.work}/storage", "--runroot", f"{self.work}/run", "--storage-driver", "overlay")
-        return ("unshare", "--mount", f"{self.peers}/usr/bin/{name}", *storage)
+        return (shutil.which("unshare") or "unshare", "--mount", f"{self.peers}/usr/bin/{name}", *storage)
 
     def version(self, name: str) -> str:
         command = [*self.program(name), "--version"]
