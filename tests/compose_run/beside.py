@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -191,8 +192,16 @@ class Story:
             # Each of two waits for the same container tells of it.
             once = [list({str(each): each for each in plain(said.err)}.values()) for said in (ours, theirs)]
             yield from _differences(f"{line}: stderr", *once)
-        mine, other = (self._there(number) for number in range(2))
-        yield from _differences(f"{line}: afterwards", mine, other)
+        # A container that ends by itself has ended on both sides after a while.
+        deadline = time.monotonic() + 15
+        while True:
+            (mine, ids), (other, their_ids) = (self._there(number) for number in range(2))
+            found = list(_differences(f"{line}: afterwards", mine, other))
+            if not found or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        self._ids = [ids, their_ids]
+        yield from found
 
     def _containers(self, project: str) -> Any:
         with connect({"DOCKER_HOST": self._address}) as client:
@@ -202,8 +211,9 @@ class Story:
         found = [each for each in self._containers(project) if each.labels["com.docker.compose.service"] == service]
         return bool(found) and all(each.state == state or f"({state})" in each.status for each in found)
 
-    def _there(self, number: int) -> list[Any]:
-        """What the engine has of a project (which containers are new since the last line, too), and its files."""
+    def _there(self, number: int) -> tuple[list[Any], dict[str, str]]:
+        """What the engine has of a project (which containers are new since the last line, too), and its files; and
+        the containers' ids."""
         project, folder = self._projects[number], self._two[number].path
         found: list[Any] = []
         ids = {}
@@ -215,7 +225,6 @@ class Story:
             hash_ = each.labels["com.docker.compose.config-hash"] if self._hashed and not one_off else ""
             status = re.sub(r"Up .*?(?= \(|$)| ?[^()]* ago$|Created", "", each.status)
             found.append((name, each.state, status, hash_, new or one_off))
-        self._ids[number] = ids
         with connect({"DOCKER_HOST": self._address}) as client:
             label = {"label": [f"com.docker.compose.project={project}"]}
             found += [("network", _without_moving(each.name)) for each in client.networks.list(filters=label)]
@@ -223,7 +232,7 @@ class Story:
                 ("volume", _without_moving(each.name)) for each in client.volumes.list(filters=label).volumes or ()
             ]
         found += [(str(path.relative_to(folder)), _content(path)) for path in folder.rglob("*") if not path.is_dir()]
-        return found
+        return found, ids
 
     def _clean(self) -> None:
         for folder in self._two:
