@@ -1,16 +1,11 @@
 """The doctor on the user's own two files: it names every fault, and what it mends runs, here and on a real Docker."""
 
 import json
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_docker import RealDocker
 from stack import Dockless, get, until
-
-from docker_peer import Daemon, dockerd
 
 FAULTS = {
     "CF001": "obsolete version",
@@ -28,7 +23,8 @@ FAULTS = {
     "DF060": ".env in the image",
     "ST001": "a mount that edits do not reach",
 }
-ASK = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=5).read().decode())"
+SECRETS = ("a-password-for-tests", "a-key-for-tests-that-is-long-enough")
+"""The beginnings of what the example's .env holds."""
 
 
 @pytest.fixture
@@ -36,15 +32,6 @@ def ill(dockless: Dockless) -> Dockless:
     """The example with the user's two files alone: nothing keeps .env out of the image."""
     (dockless.folder / ".dockerignore").unlink()
     return dockless
-
-
-@pytest.fixture
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    # Not in the test's own folder: a socket's path is 107 bytes at most.
-    base = tmp_path_factory.mktemp("docker")
-    with dockerd(base) as daemon:
-        yield daemon
-    shutil.rmtree(base, ignore_errors=True)
 
 
 def rules(dockless: Dockless, *options: str) -> set[str]:
@@ -81,7 +68,7 @@ def test_every_fault_is_named_and_what_is_mended_stays_mended(ill: Dockless) -> 
 
 @pytest.mark.peer
 def test_what_is_mended_serves_reloads_and_holds_no_secret_here_and_on_a_real_docker(
-    ill: Dockless, docker: Daemon, tmp_path: Path
+    ill: Dockless, real: RealDocker
 ) -> None:
     ill.run("doctor", "--fix")
     ill.ok("up", "-d", timeout=600)
@@ -91,27 +78,14 @@ def test_what_is_mended_serves_reloads_and_holds_no_secret_here_and_on_a_real_do
     until(lambda: answers("/edited", "edited"))
     inside = ill.ok("container", "run", "--rm", "fetch_c1-web", "sh", "-c", "ls -A /web; env", folder=ill.root)
     assert "manage.py" in inside
-    assert "a-password-for-tests" not in inside and ".env\n" not in inside
+    assert SECRETS[0] not in inside and ".env\n" not in inside
     ill.ok("down", "-v", "-t", "0")
 
-    # The daemon has no way out, so it gets the images; that it builds them alike is for the tests of builds.
-    archive = tmp_path / "images.tar"
-    ill.ok("save", "-o", str(archive), "fetch_c1-web", "postgres:15.1-bullseye", folder=ill.root)
-    there = Dockless(ill.root, ill.folder, {"DOCKER_HOST": docker.address})
-    there.ok("load", "-i", str(archive), timeout=600)
-    archive.unlink()
-    try:
-        there.ok("up", "-d", "--no-build", timeout=600)
-        until(lambda: "edited" in ask(docker, "/edited"))
-        edit(ill.folder, "again")
-        until(lambda: "again" in ask(docker, "/again"))
-        assert "a-password-for-tests" not in there.ok("image", "history", "--no-trunc", "fetch_c1-web")
-    finally:
-        there.run("down", "-v", "-t", "0")
-
-
-def ask(docker: Daemon, path: str) -> str:
-    """What the stack answers on the loopback of the daemon's own network namespace; nothing where it does not."""
-    url = f"http://127.0.0.1:8055{path}"
-    command = ["nsenter", f"--net=/proc/{docker.pid}/ns/net", sys.executable, "-c", ASK, url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    real.take(ill, "python:3.10-bullseye", "postgres:15.1-bullseye")
+    # The first `up` builds the mended Dockerfile by BuildKit, and migrates a database that was not there before.
+    real.compose("up", "-d", folder=ill.folder)
+    until(lambda: "edited" in real.ask("/edited", 8055))
+    edit(ill.folder, "again")
+    until(lambda: "again" in real.ask("/again", 8055))
+    assert real.holds("fetch_c1-web", *SECRETS, "DJANGO_SETTINGS_MODULE") == ["DJANGO_SETTINGS_MODULE"]
+    real.compose("down", "-v", "-t", "0", folder=ill.folder)

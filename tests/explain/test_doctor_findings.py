@@ -47,7 +47,7 @@ services:
     logging: &bounded
       driver: local
   db:
-    image: postgres:17.10-trixie
+    image: postgres:17.11-trixie
     restart: unless-stopped
     environment:
       POSTGRES_PASSWORD: ${DB_PASSWORD:?}
@@ -174,7 +174,7 @@ KEPT = """\
 services:
 
   db:   # the database
-    image: "postgres:17.10"   # pinned
+    image: "postgres:17.11"   # pinned
 
     # data stays
     environment: {POSTGRES_PASSWORD: "${P:-x}"}
@@ -224,14 +224,14 @@ def test_mending_keeps_windows_line_ends(tmp_path: Path) -> None:
 
 def test_a_change_that_would_break_the_file_is_not_made(tmp_path: Path) -> None:
     # The anchor is in the entry that would go, and is used elsewhere.
-    text = "services:\n  web:\n    image: nginx:1.28\n    links: &l [api]\n  api:\n    image: nginx:1.28\n    x-l: *l\n"
+    text = "services:\n  web:\n    image: nginx:1.30\n    links: &l [api]\n  api:\n    image: nginx:1.30\n    x-l: *l\n"
     result = mended(tmp_path, {"compose.yaml": text})
     assert all(finding.rule != "CF002" for finding in result.done)
     assert (tmp_path / "compose.yaml").read_text() == text
 
 
 def test_no_health_check_is_made_up_for_a_database_that_listens_elsewhere(tmp_path: Path) -> None:
-    text = KEPT.replace('image: "postgres:17.10"', 'command: -p 5433\n    image: "postgres:17.10"')
+    text = KEPT.replace('image: "postgres:17.11"', 'command: -p 5433\n    image: "postgres:17.11"')
     result = mended(tmp_path, {"compose.yaml": text})
     assert "healthcheck" not in "".join(result.texts.values()).split("web:")[0]
     assert any(finding.rule == "CF010" and "db" in finding.message for finding in result.report.findings)
@@ -264,8 +264,8 @@ def test_a_shells_own_command_is_not_turned_into_a_program(tmp_path: Path) -> No
 def test_what_is_in_an_included_or_extended_file_is_found_there(tmp_path: Path) -> None:
     files = {
         "compose.yaml": "include: [more.yaml]\nservices:\n  web:\n    extends: {file: base.yaml, service: web}\n",
-        "base.yaml": "services:\n  web:\n    image: nginx:1.28\n    privileged: true\n",
-        "more.yaml": "services:\n  api:\n    image: nginx:1.28\n    pid: host\n",
+        "base.yaml": "services:\n  web:\n    image: nginx:1.30\n    privileged: true\n",
+        "more.yaml": "services:\n  api:\n    image: nginx:1.30\n    pid: host\n",
     }
     findings = {(finding.rule, finding.file, finding.source) for finding in examined(tmp_path, files).findings}
     assert ("CF030", "base.yaml", "    privileged: true") in findings

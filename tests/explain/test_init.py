@@ -75,10 +75,10 @@ def command(folder: Path, *arguments: str, status: int = 0) -> str:
          "gunicorn --bind 0.0.0.0:8000 --workers 2 shop.wsgi:application", "3.12"),
         ({"worker/__main__.py": "", "pyproject.toml": '[project]\nrequires-python = ">=3.10,<3.13"\n'},
          "python", "python -m worker", "3.12"),
-        (NODE, "node", "node server.js", "22"),
+        (NODE, "node", "node server.js", "24"),
         (NODE | {"package.json": '{"scripts": {"start": "next start"}, "engines": {"node": "20.x"}}'},
          "node", "npm start", "20"),
-        (VITE, "site", "", "22"),
+        (VITE, "site", "", "24"),
         ({"index.html": ""}, "static", "", ""),
     ],
 )  # fmt: skip

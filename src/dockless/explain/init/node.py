@@ -8,7 +8,7 @@ import msgspec
 from dockless.explain.init.application import Application, Install
 from dockless.explain.init.folder import Folder
 
-VERSION = "22"  # where the application names none
+VERSION = "24"  # where the application names none
 _BUNDLERS = {
     "vite": "dist",
     "react-scripts": "build",

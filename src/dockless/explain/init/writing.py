@@ -9,7 +9,7 @@ from dockless.explain.init.folder import Folder
 from dockless.explain.init.render import render
 
 POSTGRES = "17"
-NGINX = "1.28"
+NGINX = "1.30"
 _DOCKERFILES = {"site": "site.Dockerfile", "static": "static.Dockerfile", "node": "node.Dockerfile"}
 # Python packages that are built from source or want a C library: Debian's packages to build with, and to run with.
 _NATIVE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -24,12 +24,12 @@ rules = Table("compose")
 version: '3'
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
 """,
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
 """,
 )
 def version(composed: Composed) -> Iterator[Hit]:
@@ -57,20 +57,20 @@ def version(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     links:
       - api
   api:
-    image: nginx:1.28
+    image: nginx:1.30
 """,
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     depends_on:
       - api
   api:
-    image: nginx:1.28
+    image: nginx:1.30
 """,
 )
 def links(composed: Composed) -> Iterator[Hit]:
@@ -144,7 +144,7 @@ services:
     right="""
 services:
   web:
-    image: nginx:${NGINX_VERSION_OF_MINE:-1.28}
+    image: nginx:${NGINX_VERSION_OF_MINE:-1.30}
 """,
 )
 def unset(composed: Composed) -> Iterator[Hit]:
@@ -251,13 +251,13 @@ def _doubled(text: Any, mark: Mark, name: str) -> Edit | None:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     container_name: web
 """,
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
 """,
 )
 def container_name(composed: Composed) -> Iterator[Hit]:
@@ -279,14 +279,14 @@ def container_name(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
 volumes:
   data:
 """,
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     volumes:
       - data:/srv
 volumes:
@@ -321,7 +321,7 @@ def unused(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     deploy:
       placement:
         constraints: [node.role == manager]
@@ -329,7 +329,7 @@ services:
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     deploy:
       replicas: 1
 """,

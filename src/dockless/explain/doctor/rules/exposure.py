@@ -83,7 +83,7 @@ def _needed_elsewhere(composed: Composed, port: Port) -> bool:
     wrong="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
     ports:
       - '5432:5432'
@@ -94,7 +94,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
     ports:
       - '127.0.0.1:5432:5432'
@@ -184,19 +184,19 @@ def _numbers(port: Port) -> range:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     ports: ['8080:80']
   api:
-    image: nginx:1.28
+    image: nginx:1.30
     ports: ['8080:80']
 """,
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     ports: ['8080:80']
   api:
-    image: nginx:1.28
+    image: nginx:1.30
     ports: ['8081:80']
 """,
 )
@@ -234,14 +234,14 @@ def clash(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     network_mode: host
     ports: ['8080:80']
 """,
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     network_mode: host
 """,
 )
@@ -266,7 +266,7 @@ def ports_on_host(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     ports: ['8080:80']
     deploy:
       replicas: 2
@@ -274,7 +274,7 @@ services:
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     ports: ['8080-8081:80']
     deploy:
       replicas: 2

@@ -24,7 +24,7 @@ services:
     right="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
 """,
 )
 def unpinned(composed: Composed) -> Iterator[Hit]:
@@ -64,7 +64,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
 volumes:

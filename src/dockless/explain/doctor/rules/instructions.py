@@ -226,11 +226,11 @@ def shell_words_in_array(recipe: Recipe) -> Iterator[Hit]:
     costs="The build fails, or the port that was meant is not known to anybody.",
     also=("ExposeInvalidFormat", "ExposeProtoCasing", "DL3011"),
     wrong="""
-FROM nginx:1.28
+FROM nginx:1.30
 EXPOSE 8080:80
 """,
     right="""
-FROM nginx:1.28
+FROM nginx:1.30
 EXPOSE 80
 """,
 )

@@ -33,13 +33,13 @@ def mount_at(part: Part, target: str) -> Spot | None:
     wrong="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
 """,
     right="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
 volumes:
@@ -83,7 +83,7 @@ def _near(target: str, data: tuple[str, ...]) -> bool:
     wrong="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
     volumes:
       - data:/var/lib/postgres
@@ -93,7 +93,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.10
+    image: postgres:17.11
     env_file: db.env
     volumes:
       - data:/var/lib/postgresql/data
@@ -198,7 +198,7 @@ def shared_data(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     volumes:
       - ./nginx.conf:/etc/nginx/nginx.conf
 """,
@@ -206,7 +206,7 @@ services:
         "compose.yaml": """
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     volumes:
       - ./nginx.conf:/etc/nginx/nginx.conf
 """,
@@ -238,14 +238,14 @@ def source_missing(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     env_file: settings.env
 """,
     right={
         "compose.yaml": """
 services:
   web:
-    image: nginx:1.28
+    image: nginx:1.30
     env_file: settings.env
 """,
         "settings.env": "A=1\n",

@@ -40,13 +40,13 @@ def dockerfile(recipe: Recipe) -> Iterator[Hit]:
     wrong="""
 services:
   web:
-    image: nginx:1.27
+    image: nginx:1.30
     port: ['8080:80']
 """,
     right="""
 services:
   web:
-    image: nginx:1.27
+    image: nginx:1.30
     ports: ['8080:80']
 """,
 )
