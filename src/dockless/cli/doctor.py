@@ -247,7 +247,9 @@ def _print(session: Session, report: "Report", format_: str) -> None:
     if format_ == "json":
         echo(reports.as_json(report))
     elif format_ == "sarif":
-        echo(reports.sarif(report, __version__))
+        from dockless.explain.doctor.sarif import sarif
+
+        echo(sarif(report, __version__))
     elif format_ == "github":
         if report.findings:
             echo(reports.github(report))

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 
 from dockless.compose.load.options import LoadOptions
-from dockless.explain.doctor.findings import Finding, Hit, Report, Severity
+from dockless.explain.doctor.findings import Finding, Hit, Report, Severity, Text
 from dockless.explain.doctor.ignoring import Ignored, configured
 from dockless.explain.doctor.reading import Reader, Subjects
 from dockless.explain.doctor.table import Rule
@@ -71,10 +71,10 @@ def examine(
 ) -> Report:
     """All findings but those of rules in `without`; of `only` these rules, if any is named (by their ids)."""
     found: dict[tuple[str, str, int, int, str], Finding] = {}
-    files: dict[str, str] = {}
+    texts: dict[str, Text] = {}
     ignored = 0
     for subject in subjects:
-        files.update((text.path, text.name) for text in subject.texts.values())
+        texts.update(subject.texts)
         comments = _Comments(subject)
         for rule, finding in _findings(subject):
             if rule.id in without or (only and rule.id not in only):
@@ -84,7 +84,7 @@ def examine(
                 continue
             found[(finding.rule, finding.path, finding.line, finding.column, finding.message)] = finding
     ordered = sorted(found.values(), key=lambda finding: (finding.file, finding.line, finding.column, finding.rule))
-    return Report(tuple(ordered), tuple(sorted(files.values())), ignored)
+    return Report(tuple(ordered), tuple(sorted(text.name for text in texts.values())), ignored, texts)
 
 
 class _Comments:

@@ -1,5 +1,6 @@
 """What the doctor says: a finding with its place, its reason, what it costs and the change, which is made of edits."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -96,11 +97,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All findings in the order of files and lines, the files that were read, and how many findings were ignored."""
+    """All findings in the order of files and lines, the files that were read, and how many findings were ignored.
+
+    `texts` are what was read, by absolute path: the edits' offsets count in them.
+    """
 
     findings: tuple[Finding, ...]
     files: tuple[str, ...] = ()
     ignored: int = 0
+    texts: Mapping[str, Text] = {}
 
     def count(self, severity: Severity) -> int:
         return sum(finding.severity == severity for finding in self.findings)

@@ -1,4 +1,4 @@
-"""A report as text for people, JSON, SARIF 2.1.0, or the annotations of GitHub's workflows. Pure."""
+"""A report as text for people, JSON, or the annotations of GitHub's workflows. SARIF has a module of its own. Pure."""
 
 import difflib
 from collections.abc import Callable, Mapping
@@ -6,14 +6,11 @@ from typing import Any
 
 import msgspec
 
-from dockless.explain.doctor.examine import rules
 from dockless.explain.doctor.findings import SEVERITIES, Finding, Report, Severity
 
 Paint = Callable[[str, str], str]
 """(text, what it is) → the text, perhaps coloured. What it is: error, warning, info, faint, added, removed."""
-_SARIF_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
 _GITHUB_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
 def plain(text: str, _: str) -> str:
@@ -79,53 +76,6 @@ def _object(finding: Finding) -> dict[str, Any]:
         "fix": finding.fix or None,
         "mendable": finding.mendable or None,
         "source": finding.source,
-    }
-
-
-def sarif(report: Report, version: str) -> str:
-    """One run of SARIF 2.1.0 (OASIS), with the rules that were found."""
-    named = {finding.rule for finding in report.findings}
-    listed = [rule for rule in rules() if rule.id in named]
-    index = {rule.id: number for number, rule in enumerate(listed)}
-    run = {
-        "tool": {
-            "driver": {
-                "name": "dockless doctor",
-                "version": version,
-                "rules": [
-                    {
-                        "id": rule.id,
-                        "shortDescription": {"text": rule.title},
-                        "fullDescription": {"text": rule.about},
-                        "help": {"text": rule.costs},
-                        "defaultConfiguration": {"level": _SARIF_LEVELS[rule.severity]},
-                    }
-                    for rule in listed
-                ],
-            }
-        },
-        "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, index[finding.rule]) for finding in report.findings],
-    }
-    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return msgspec.json.format(msgspec.json.encode(log), indent=2).decode()
-
-
-def _result(finding: Finding, index: int) -> dict[str, Any]:
-    message = f"{finding.message}. {finding.fix}" if finding.fix else finding.message
-    return {
-        "ruleId": finding.rule,
-        "ruleIndex": index,
-        "level": _SARIF_LEVELS[finding.severity],
-        "message": {"text": message},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": finding.file.replace(" ", "%20")},
-                    "region": {"startLine": finding.line, "startColumn": finding.column},
-                }
-            }
-        ],
     }
 
 
