@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 from doctoring import examined, found, mended
 
@@ -145,14 +144,6 @@ def test_json_has_for_each_finding_what_programs_need(tmp_path: Path) -> None:
         assert entry["file"] == "Dockerfile"
 
 
-def test_sarif_keeps_to_the_schema(tmp_path: Path) -> None:
-    log = json.loads(reports.sarif(examined(tmp_path, {"Dockerfile": ILL}), "1.2.3"))
-    jsonschema.validate(log, SARIF)
-    (run,) = log["runs"]
-    for result in run["results"]:
-        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-
-
 def test_github_annotations_are_one_line_each_and_escaped(tmp_path: Path) -> None:
     report = examined(tmp_path, {"Dockerfile": ILL})
     lines = reports.github(report).split("\n")
@@ -270,100 +261,3 @@ def test_what_is_in_an_included_or_extended_file_is_found_there(tmp_path: Path) 
     findings = {(finding.rule, finding.file, finding.source) for finding in examined(tmp_path, files).findings}
     assert ("CF030", "base.yaml", "    privileged: true") in findings
     assert ("CF034", "more.yaml", "    pid: host") in findings
-
-
-SARIF = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["tool"],
-                "properties": {
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                    "tool": {
-                        "type": "object",
-                        "additionalProperties": False,
-                        "required": ["driver"],
-                        "properties": {
-                            "driver": {
-                                "type": "object",
-                                "required": ["name"],
-                                "properties": {
-                                    "name": {"type": "string"},
-                                    "version": {"type": "string"},
-                                    "rules": {
-                                        "type": "array",
-                                        "uniqueItems": True,
-                                        "items": {
-                                            "type": "object",
-                                            "additionalProperties": False,
-                                            "required": ["id"],
-                                            "properties": {
-                                                "id": {"type": "string"},
-                                                "shortDescription": {"$ref": "#/definitions/message"},
-                                                "fullDescription": {"$ref": "#/definitions/message"},
-                                                "help": {"$ref": "#/definitions/message"},
-                                                "defaultConfiguration": {
-                                                    "properties": {"level": {"$ref": "#/definitions/level"}}
-                                                },
-                                            },
-                                        },
-                                    },
-                                },
-                            }
-                        },
-                    },
-                    "results": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "additionalProperties": False,
-                            "required": ["message"],
-                            "properties": {
-                                "ruleId": {"type": "string"},
-                                "ruleIndex": {"type": "integer", "minimum": -1},
-                                "level": {"$ref": "#/definitions/level"},
-                                "message": {"$ref": "#/definitions/message"},
-                                "locations": {
-                                    "type": "array",
-                                    "items": {
-                                        "type": "object",
-                                        "properties": {
-                                            "physicalLocation": {
-                                                "type": "object",
-                                                "required": ["artifactLocation"],
-                                                "properties": {
-                                                    "artifactLocation": {
-                                                        "properties": {
-                                                            "uri": {"type": "string", "format": "uri-reference"}
-                                                        }
-                                                    },
-                                                    "region": {
-                                                        "properties": {
-                                                            "startLine": {"type": "integer", "minimum": 1},
-                                                            "startColumn": {"type": "integer", "minimum": 1},
-                                                        }
-                                                    },
-                                                },
-                                            }
-                                        },
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        },
-    },
-    "definitions": {
-        "level": {"enum": ["none", "note", "warning", "error"]},
-        "message": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
-    },
-}
-"""Of the schema of SARIF 2.1.0 (OASIS) what concerns what we write."""
