@@ -7,6 +7,7 @@ mounts, networks, environment; Compose's own labels and the ids of the moment ar
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ PROBES = {
     "process": [("a-name-of-its-own", "cat /tmp/hook"), ("many-3", "true")],
     "user": [("web", "ls /web /web/fetch_c1"), ("web", "ping -c 1 -w 5 postgres >/dev/null")],
     "sharing": [("beside", "ls /data /read")],
+    "health": [("list", "true"), ("literal", "true"), ("words", "true"), ("after", "true")],
     "building": [("inline", "cat /inline"), ("args", "cat /file")],
 }
 """Commands whose status and output must be the same in both."""
@@ -181,6 +183,9 @@ def _container(each: Any, names: dict[str, str]) -> dict[str, Any]:
     config, host = each["Config"], each["HostConfig"]
     found: dict[str, Any] = {key: config.get(key) or None for key in _CONFIG}
     found |= {key: _named(host.get(key), names) or None for key in _HOST}
+    # `docker run` knows a health check for a shell only: what stood as a list of words is there the same words, quoted.
+    if (check := found["Healthcheck"]) and check.get("Test", ("",))[0] == "CMD":
+        found["Healthcheck"] = {**check, "Test": ["CMD-SHELL", shlex.join(check["Test"][1:])]}
     found["RestartPolicy"]["Name"] = found["RestartPolicy"]["Name"] or "no"
     found["Env"] = sorted(config["Env"] or ())
     found["Words"] = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
