@@ -51,4 +51,6 @@ def _spared(stack: Stack) -> Iterator[str]:
     yield "**Changes**: `up` replaces only the containers whose part of the file has changed."
     scalable = [name for name, s in project.services.items() if not s.container_name]
     if scalable:
-        yield f"**Scale**: `up --scale {scalable[0]}=3` runs three containers of a service."
+        fixed = any(port.published for port in project.services[scalable[0]].ports)
+        shared = " They share its published port with dockless; with Docker the second one finds it taken."
+        yield f"**Scale**: `up --scale {scalable[0]}=3` runs three containers of a service.{shared if fixed else ''}"

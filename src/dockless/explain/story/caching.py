@@ -40,7 +40,7 @@ def causes_of(image: Image, built: Built) -> list[Cause]:
             new = [name for name in reads if name not in earlier]
             sentence = _sentence(each, tuple(reads), earlier)
             earlier += new
-            makes = isinstance(each, (language.Run, language.Copy, language.Add))
+            makes = isinstance(each, (language.Run, language.Copy, language.Add, language.Workdir))
             found.append(Cause(each.position.line, stage.index, _short(each), tuple(reads), sentence, makes))
     return found
 
