@@ -261,3 +261,10 @@ def test_what_is_in_an_included_or_extended_file_is_found_there(tmp_path: Path) 
     findings = {(finding.rule, finding.file, finding.source) for finding in examined(tmp_path, files).findings}
     assert ("CF030", "base.yaml", "    privileged: true") in findings
     assert ("CF034", "more.yaml", "    pid: host") in findings
+
+
+def test_a_bind_mount_in_the_long_form_makes_no_folder(tmp_path: Path) -> None:
+    long = "services: {{a: {{image: 'busybox:1', volumes: [{{type: bind, source: ./no, target: /x{}}}]}}}}"
+    (hit,) = found(tmp_path / "a", {"compose.yaml": long.format("")}, "CF063")
+    assert (hit.severity, "the start fails" in hit.message) == ("error", True)
+    assert found(tmp_path / "b", {"compose.yaml": long.format(", bind: {create_host_path: true}")}, "CF063") == []

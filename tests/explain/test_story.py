@@ -183,3 +183,28 @@ def test_json_of_a_stack_in_another_folder_names_files_as_the_reader_would(tmp_p
     stack = stack_of(tmp_path, "services: {a: {image: b, environment: {A: '1'}}}")
     assert "(compose.yaml:1)" in said_of(tell_stack(stack), "services.a.environment")
     assert stack_in(tmp_path / "sub").files[0].path == str(tmp_path / "compose.yaml")
+
+
+def test_each_variable_of_a_list_is_said_to_stand_in_its_own_line(tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, "services:\n  a:\n    image: b\n    environment:\n      - A=1\n      - B\n      - A=2\n")
+    said = said_of(tell_stack(stack), "services.a.environment")
+    assert "A=2 (compose.yaml:7)" in said and "B=" in said
+
+
+@pytest.mark.parametrize(
+    ("mount", "said"),
+    [
+        ("./no:/x", "an empty folder is made there"),
+        ("{type: bind, source: ./no, target: /x}", "the start fails"),
+        ("{type: bind, source: ./no, target: /x, bind: {create_host_path: true}}", "an empty folder is made there"),
+    ],
+)
+def test_what_comes_of_a_folder_that_is_not_there(mount: str, said: str, tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, f"services: {{a: {{image: b, volumes: [{mount}]}}}}")
+    assert said in said_of(tell_stack(stack), "services.a.volumes")
+
+
+def test_arguments_of_an_images_own_program_are_not_called_a_program(tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, "services: {db: {image: 'mysql:8.4', command: --skip-name-resolve}}")
+    said = said_of(tell_stack(stack), "services.db.command")
+    assert "arguments of its own program" in said and "It runs" not in said

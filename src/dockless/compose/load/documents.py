@@ -131,10 +131,10 @@ def _resolve_listed(tree: dict[str, Any], environment: Mapping[str, str]) -> Non
     for service in services.values() if isinstance(services, dict) else ():
         listed = service.get("environment") if isinstance(service, dict) else None
         if isinstance(listed, list):
-            service["environment"] = [
-                f"{entry}={environment[entry]}" if isinstance(entry, str) and entry in environment else entry
-                for entry in listed
-            ]
+            # In place: each entry keeps the place where it stands.
+            for at, entry in enumerate(listed):
+                if isinstance(entry, str) and entry in environment:
+                    listed[at] = f"{entry}={environment[entry]}"
     for kind in ("secrets", "configs"):
         resources = tree.get(kind)
         for resource in resources.values() if isinstance(resources, dict) else ():

@@ -120,8 +120,18 @@ def _written(stack: Stack, name: str) -> Service | None:
 
 
 def _listed_origin(stack: Stack, service: str, name: str, written: str | None) -> str:
-    where = place_of(stack, ("services", service, "environment", name))
+    where = place_of(stack, ("services", service, "environment", _entry(stack, service, name)))
     return _variable_origin(stack, name) if written is None and name in stack.project.environment else where
+
+
+def _entry(stack: Stack, service: str, name: str) -> str | int:
+    """The variable's key in `environment`, or, where that is a list, its place there (the last one, which holds)."""
+    services = stack.traced.tree.get("services") if stack.traced else None
+    listed = services.get(service, {}).get("environment") if isinstance(services, dict) else None
+    if not isinstance(listed, list):
+        return name
+    found = [at for at, entry in enumerate(listed) if str(entry).partition("=")[0] == name]
+    return found[-1] if found else name
 
 
 def _file_origin(stack: Stack, written: Service | None, name: str) -> tuple[str, str]:

@@ -215,10 +215,19 @@ services:
 )
 def source_missing(composed: Composed) -> Iterator[Hit]:
     """A bind mount's source that does not exist is created as a folder. For a folder that may be meant, and nothing
-    is said; a name with an ending is a file's."""
+    is said; a name with an ending is a file's. In the long form (`type: bind`) nothing is created unless
+    `bind.create_host_path` says so: the container is not started, whatever was meant."""
     for part in composed.parts:
         for mount in part.service.volumes:
             if mount.type != "bind" or mount.source not in composed.missing:
+                continue
+            if mount.bind is None or not mount.bind.create_host_path:
+                yield part.hit(
+                    f"{composed.shown(mount.source)} does not exist, and the long form makes none: the start fails",
+                    "create it, correct the path, or add `bind: {create_host_path: true}`",
+                    at=mount_at(part, posixpath.normpath(mount.target)),
+                    severity="error",
+                )
                 continue
             ending = os.path.splitext(posixpath.basename(mount.target))[1]
             if not ending or ending in (".d", ".sock") or not os.path.splitext(posixpath.basename(mount.source))[1]:

@@ -124,7 +124,10 @@ def _command(here: Here) -> Said:
         yield f"The arguments of the entrypoint, in place of the image's `CMD`: `{command_line(words)}`."
     else:
         yield f"Runs this in place of the image's `CMD`: `{command_line(words)}`."
-    yield from tell_command(words)
+    if words[0].startswith("-"):
+        yield "It begins with a dash: the image's entrypoint takes such words as arguments of its own program."
+    else:
+        yield from tell_command(words)
     yield "It is run at **every** start of the container; when it ends, the container ends."
 
 

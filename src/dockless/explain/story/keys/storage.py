@@ -37,7 +37,7 @@ def _mount(here: Here, volume: model.ServiceVolume) -> Said:
         if source.endswith("docker.sock"):
             yield Caution("Who can talk to this socket rules the engine, and with Docker the whole machine.")
         elif not exists(volume.source):
-            made = volume.bind is None or volume.bind.create_host_path
+            made = volume.bind is not None and volume.bind.create_host_path
             yield Caution(
                 f"`{source}` does not exist: "
                 + ("an empty folder is made there at the start." if made else "the start fails.")

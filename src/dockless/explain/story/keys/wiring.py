@@ -145,7 +145,8 @@ def _networks(here: Here) -> Said:
     for key, how in here.service.networks.items():
         network = project.networks.get(key) or model.Network()
         others = [name for name, other in project.services.items() if name != here.name and key in other.networks]
-        reach = f"it reaches {listed(others)}, and is reached by them" if others else "there is no other service"
+        by = "it" if len(others) == 1 else "them"
+        reach = f"it reaches {listed(others)}, and is reached by {by}" if others else "there is no other service"
         inside = " (`internal`: without a way out to the internet)" if network.internal else ""
         yield f"On the network `{key}`{inside} {reach}."
         if how is not None:
