@@ -1,7 +1,8 @@
 """The real Docker as its users have it: a daemon, BuildKit by the buildx plugin, and Docker Compose.
 
 The daemon has no registry: base images are given to it from dockless. Its builds get out as they do on a machine
-behind a proxy: the proxy is in ~/.docker/config.json, and where the host trusts a bundle of its own, so do the base images.
+behind a proxy: the proxy is in ~/.docker/config.json, and where the host trusts a bundle of its own, so do the base
+images.
 """
 
 import json
@@ -111,7 +112,7 @@ def real_docker(base: Path) -> Iterator[RealDocker]:
         found = RealDocker(daemon.address, daemon.pid, home)
         gateway = found.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
         with way_out.proxy(daemon.pid, gateway) as url:
-            proxies = {"default": {"httpProxy": url, "httpsProxy": url, "noProxy": "localhost,127.0.0.0/8"}}
+            proxies = {"default": {"httpProxy": url, "httpsProxy": url, "noProxy": "localhost"}}
             (home / ".docker" / "config.json").write_text(json.dumps({"proxies": proxies}))
             yield found
             if names := found.docker("ps", "-aq").split():

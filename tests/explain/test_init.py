@@ -214,3 +214,19 @@ def test_another_port_is_that_of_both_servers(tmp_path: Path, kind: str) -> None
     init(made(tmp_path, APPLICATIONS[kind]), "--yes", "--port", "9100")
     written = (tmp_path / "Dockerfile").read_text() + (tmp_path / "compose.yaml").read_text()
     assert "127.0.0.1:9100:9100" in written and "127.0.0.1:9101:9100" in written and "8000" not in written
+
+
+def test_what_cannot_be_known_is_asked(tmp_path: Path) -> None:
+    """On a terminal: which of two applications it is, again after a wrong answer, and whether there is a database."""
+    made(tmp_path, FASTAPI | NODE)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "dockless.cli", "init"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.write(ours, b"7\n1\ny\n")
+        assert process.wait(60) == 0
+    os.close(theirs)
+    said = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "2. Node.js (package.json)" in said and "7 is not in the range" in said
+    assert "recognised by main.py" in said
+    assert "postgres:" in (tmp_path / "compose.yaml").read_text()

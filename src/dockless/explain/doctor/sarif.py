@@ -1,7 +1,7 @@
 """A report as SARIF 2.1.0 (OASIS), which code scanning services read. Pure.
 
-A finding that the doctor can mend carries the change as a `fix` (section 3.55): for each file the replacements, by lines
-and columns of what was read.
+A finding that the doctor can mend carries the change as a `fix` (section 3.55): for each file the replacements, by
+lines and columns of what was read.
 """
 
 import posixpath

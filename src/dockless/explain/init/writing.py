@@ -109,13 +109,15 @@ def _check(application: Application) -> str:
     port = application.port
     if application.kind in ("site", "static"):
         return _list(("CMD-SHELL", "kill -0 $$(cat /tmp/nginx.pid)"))
-    address = f"http://127.0.0.1:{port}{application.health}"
     if application.kind == "node":
+        address = f"http://127.0.0.1:{port}{application.health}"
         ask = f"fetch('{address}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
         if not application.health:
             ask = f"require('net').connect({port},'127.0.0.1',()=>process.exit(0)).on('error',()=>process.exit(1))"
         return _list(("CMD", "node", "-e", ask))
-    ask = f"import urllib.request as r; r.urlopen('{address}', timeout=4)"
+    # Not urllib: it would ask a proxy that the environment names.
+    ask = f"import http.client as h; c = h.HTTPConnection('127.0.0.1', {port}, timeout=4); "
+    ask += f"c.request('GET', '{application.health}'); exit(c.getresponse().status >= 400)"
     if not application.health:
         ask = f"import socket; socket.create_connection(('127.0.0.1', {port}), 4)"
     return _list(("CMD", "python", "-c", ask))
