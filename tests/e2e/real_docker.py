@@ -108,7 +108,7 @@ def real_docker(base: Path) -> Iterator[RealDocker]:
     plugins = home / ".docker" / "cli-plugins"
     plugins.mkdir(parents=True)
     (plugins / "docker-buildx").symlink_to(plugin)
-    with docker_peer.dockerd(base, "DOCKLESS_TEST_DOCKERD_26") as daemon:
+    with docker_peer.dockerd(base, os.environ.get("DOCKLESS_TEST_DOCKERD_26")) as daemon:
         found = RealDocker(daemon.address, daemon.pid, home)
         gateway = found.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
         with way_out.proxy(daemon.pid, gateway) as url:
