@@ -70,6 +70,9 @@ class RealDocker:
     def take(self, dockless: Dockless, *images: str) -> None:
         """Gets images out of dockless, and lets them trust what the host trusts."""
         archive = self.home / "images.tar"
+        # What a build began with need not have a name of its own.
+        for image in images:
+            dockless.ok("pull", image, timeout=900, folder=dockless.root)
         dockless.ok("save", "-o", str(archive), *images, folder=dockless.root)
         self.docker("load", "-i", str(archive))
         archive.unlink()
