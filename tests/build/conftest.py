@@ -16,10 +16,10 @@ from dockless.build.events import BuildEvent, Finished, Output, Started, Warned
 from dockless.build.steps import Output as Sink
 from dockless.build.steps import Step, StepFailed
 from dockless.images.config import ContainerConfig, History, ImageConfig, RootFs
-from dockless.images.platform import Platform
 from dockless.images.store import Image, ImageStore
 from dockless.launcher.users import resolve_user
 from dockless.places import Places
+from dockless.registry.platform import Platform
 from dockless.state import Database
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts an overlay and changes owners: needs root")

@@ -12,7 +12,7 @@ from dockless.build.errors import BuildError
 from dockless.build.goformat import duration, quoted, quoted_list
 from dockless.dockerfile import DockerfileError
 from dockless.images.config import ContainerConfig, Healthcheck
-from dockless.images.platform import Platform
+from dockless.registry.platform import Platform
 
 if TYPE_CHECKING:
     from tests.build.conftest import Bench

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from enginekit import Rig, with_rig
 
-from dockless.images.platform import Platform
 from dockless.places import Places
+from dockless.registry.platform import Platform
 from dockless.wire.auth import AuthConfig
 from dockless.wire.errors import ApiError, NotFound
 from dockless.wire.filters import Filters

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dockless.images.auth import parse_challenge
-from dockless.images.credentials import BadCredentials, Credentials, find
+from dockless.registry.auth import parse_challenge
+from dockless.registry.credentials import BadCredentials, Credentials, find
 
 
 def with_config(tmp_path: Path, tree: object) -> dict[str, str]:

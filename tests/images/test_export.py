@@ -11,11 +11,12 @@ import pytest
 from imagekit import build_image, open_store
 from tarkit import END, hard_link, member, symlink
 
-from dockless.images import export, manifests
-from dockless.images.content import digest_of
-from dockless.images.errors import ImageError
+from dockless.images import export
 from dockless.images.export import BadArchive
 from dockless.images.store import ImageStore, NoSuchImage
+from dockless.registry import manifests
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import digest_of
 
 
 def saved(store: ImageStore, *names: str) -> bytes:

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from dockless.images import config, manifests
+from dockless.images import config
 from dockless.images.config import BadConfig, ContainerConfig, Healthcheck, History, ImageConfig, RootFs
+from dockless.registry import manifests
 
 DOCKER_S = b"""{
  "architecture": "amd64", "os": "linux", "docker_version": "20.10.24", "created": "2024-01-02T03:04:05.678901234Z",

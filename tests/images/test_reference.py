@@ -2,8 +2,8 @@
 
 import pytest
 
-from dockless.images.platform import InvalidPlatform, Platform
-from dockless.images.reference import InvalidReference, Reference
+from dockless.registry.platform import InvalidPlatform, Platform
+from dockless.registry.reference import InvalidReference, Reference
 
 HEX = "0123456789abcdef" * 4
 

@@ -23,18 +23,18 @@ import pytest
 import zstandard
 from imagekit import PASSWORD, USER, Registry, RegistryStarter, build_image, open_store
 
-from dockless.images import manifests
-from dockless.images.auth import Authenticator
-from dockless.images.content import digest_of
-from dockless.images.credentials import Credentials
-from dockless.images.manifests import Descriptor, Manifest
-from dockless.images.platform import Platform
 from dockless.images.progress import PullEvent
-from dockless.images.reference import Reference
 from dockless.images.registry import RegistryClient
-from dockless.images.repository import Repository
 from dockless.images.store import Image, ImageStore
-from dockless.images.transport import (
+from dockless.images.unpack import BadLayer
+from dockless.registry import manifests
+from dockless.registry.auth import Authenticator
+from dockless.registry.credentials import Credentials
+from dockless.registry.manifests import Descriptor, Manifest
+from dockless.registry.platform import Platform
+from dockless.registry.reference import Reference, digest_of
+from dockless.registry.repository import Repository
+from dockless.registry.transport import (
     AccessDenied,
     BadContent,
     ManifestNotFound,
@@ -44,7 +44,6 @@ from dockless.images.transport import (
     RegistryUnreachable,
     Transport,
 )
-from dockless.images.unpack import BadLayer
 
 pytestmark = pytest.mark.peer
 

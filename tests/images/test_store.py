@@ -8,8 +8,8 @@ from imagekit import build_image, open_store
 
 from dockless.images import config as image_config
 from dockless.images.layers import NoSuchLayer
-from dockless.images.reference import InvalidReference, Reference
 from dockless.images.store import ImageConflict, ImageStore, NoSuchImage, Removed
+from dockless.registry.reference import InvalidReference, Reference
 
 
 def test_an_image_is_found_by_every_name_it_has(store: ImageStore) -> None:

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from imagekit import open_store
 from tarkit import END, directory, gnu_long, hard_link, header, member, padded, pax, record, symlink
 
-from dockless.images.errors import ImageError
 from dockless.images.layers import LayerStore
 from dockless.images.store import ImageStore
 from dockless.images.tarread import BadTar
 from dockless.images.unpack import BadLayer, Limits, extract
 from dockless.places import Places
+from dockless.registry.errors import ImageError
 
 CANARY = b"untouched"
 

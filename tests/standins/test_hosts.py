@@ -7,10 +7,10 @@ import pytest
 
 from dockless.engine.obtaining import CannotObtain, Obtaining, Wish
 from dockless.images.config import ImageConfig
-from dockless.images.platform import Platform
-from dockless.images.reference import Reference
 from dockless.images.store import ImageStore
 from dockless.places import Places
+from dockless.registry.platform import Platform
+from dockless.registry.reference import Reference
 from dockless.standins.errors import StandInError
 from dockless.standins.schema import SCHEMA
 from dockless.standins.standins import StandIns

@@ -36,11 +36,11 @@ from dockless.dockerfile.checks import Base
 from dockless.dockerfile.checks.settings import BUILD_ARGUMENT
 from dockless.dockerfile.ignore import Ignore, IgnoreError
 from dockless.dockerfile.model import Arg
-from dockless.images.errors import ImageError
 from dockless.images.layers import LayerStore
-from dockless.images.reference import Reference
 from dockless.images.store import Image, ImageStore
 from dockless.places import Places
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import Reference
 from dockless.state import Database
 
 __all__ = ["BaseResolver", "BuildCancelled", "BuildError", "BuildOptions", "Builder", "Cancellation"]

@@ -11,7 +11,7 @@ import msgspec
 from dockless.build.cache import BuildCache, Record
 from dockless.images.config import ContainerConfig, History, ImageConfig, RootFs
 from dockless.images.layers import LayerStore
-from dockless.images.platform import Platform
+from dockless.registry.platform import Platform
 
 LABEL = "dockless.build.cache"
 

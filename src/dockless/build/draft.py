@@ -11,7 +11,7 @@ import msgspec
 
 from dockless.images.config import ContainerConfig, History, ImageConfig, RootFs
 from dockless.images.layers import LayerStore
-from dockless.images.platform import Platform
+from dockless.registry.platform import Platform
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")

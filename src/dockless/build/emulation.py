@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dockless.images.platform import Platform
+from dockless.registry.platform import Platform
 
 _EMULATORS = {
     "amd64": "x86_64",

@@ -32,8 +32,8 @@ from dockless.dockerfile.model import Mount, Run
 from dockless.dockerfile.mounts import parse_mount
 from dockless.dockerfile.source import heredoc_of
 from dockless.dockerfile.words import expand
-from dockless.images.platform import Platform
 from dockless.launcher.users import resolve_user
+from dockless.registry.platform import Platform
 
 _SCRIPTS = "/run/dockless-script"
 _SCRIPTS_SHOWN = "/dev/pipes"  # where BuildKit has them, which is what its history says

@@ -30,8 +30,8 @@ from dockless.build.tree import Tree
 from dockless.dockerfile.ignore import Ignore
 from dockless.dockerfile.model import Dockerfile, Instruction
 from dockless.images.layers import LayerStore
-from dockless.images.platform import Platform
 from dockless.images.store import Image
+from dockless.registry.platform import Platform
 
 _PATIENCE = 0.5  # seconds between two looks at whether the build was cancelled
 IMAGE_SCHEME = "docker-image://"

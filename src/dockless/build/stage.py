@@ -31,9 +31,9 @@ from dockless.dockerfile.ignore import IgnoreError
 from dockless.dockerfile.model import Add, Copy, Instruction, Run, Workdir
 from dockless.dockerfile.mounts import MountError
 from dockless.dockerfile.words import WordError
-from dockless.images.errors import ImageError
-from dockless.images.platform import Platform
 from dockless.launcher.users import UnknownUser
+from dockless.registry.errors import ImageError
+from dockless.registry.platform import Platform
 
 _ATTEMPTS = 3  # how often a COPY is begun anew when its files change while they are read
 

@@ -1,21 +1,20 @@
 """Artifacts at a registry: small documents that a client reads and writes by itself, whatever the engine.
 
-How a registry is spoken to (whom to trust, which credentials to give, patience) is `images`' affair: this is the one
-module of the upper half that uses it, since no engine has a request for content that is no image.
+No engine has a request for content that is no image. How a registry is spoken to (whom to trust, which credentials to
+give, patience) is `registry`'s affair.
 """
 
 from collections.abc import Mapping
 from io import BytesIO
 from threading import Event
 
-from dockless.images import credentials
-from dockless.images.auth import Authenticator
-from dockless.images.content import digest_of
-from dockless.images.errors import ImageError
-from dockless.images.manifests import OCI_MANIFEST, Descriptor
-from dockless.images.reference import InvalidReference, Reference
-from dockless.images.repository import Repository
-from dockless.images.transport import ManifestNotFound, Transport
+from dockless.registry import credentials
+from dockless.registry.auth import Authenticator
+from dockless.registry.errors import ImageError
+from dockless.registry.manifests import OCI_MANIFEST, Descriptor
+from dockless.registry.reference import InvalidReference, Reference, digest_of
+from dockless.registry.repository import Repository
+from dockless.registry.transport import ManifestNotFound, Transport
 
 MOST = 16 << 20
 """The most bytes that one document of an artifact may have."""

@@ -28,13 +28,13 @@ from dockless.engine.obtaining import CannotObtain, Obtaining
 from dockless.engine.resource_checks import check_resources
 from dockless.engine.spec import resources
 from dockless.images.compression import decompress
-from dockless.images.errors import ImageError
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
 from dockless.images.unpack import extract
 from dockless.launcher.spec import Resources
 from dockless.places import Places
+from dockless.registry.errors import ImageError
 from dockless.wire.config import Resources as WireResources
 from dockless.wire.config import Ulimit as WireUlimit
 from dockless.wire.errors import BadParameter

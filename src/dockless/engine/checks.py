@@ -11,9 +11,9 @@ from dockless.engine.config_checks import check_mac
 from dockless.engine.log_files import BadOption, parse_options
 from dockless.engine.records import NetworkRecord
 from dockless.engine.resource_checks import check_resources
-from dockless.images.platform import InvalidPlatform, Platform
 from dockless.linux import cgroups
 from dockless.linux.capabilities import NUMBERS
+from dockless.registry.platform import InvalidPlatform, Platform
 from dockless.wire.config import HostConfig, RestartPolicy
 from dockless.wire.endpoints import EndpointSettings
 from dockless.wire.errors import BadParameter, NotFound

@@ -24,13 +24,13 @@ from dockless.engine.records import ContainerRecord
 from dockless.engine.walking import folders
 from dockless.images.config import ContainerConfig as ImageContainerConfig
 from dockless.images.config import Healthcheck, History, ImageConfig, RootFs
-from dockless.images.platform import Platform
-from dockless.images.reference import InvalidReference, Reference
 from dockless.images.scratch import Scratch
 from dockless.images.store import Image, ImageStore
 from dockless.images.trees import remove_tree
 from dockless.linux import cgroups
 from dockless.places import Places
+from dockless.registry.platform import Platform
+from dockless.registry.reference import InvalidReference, Reference
 from dockless.wire.config import ContainerConfig
 from dockless.wire.errors import BadParameter, NotFound
 from dockless.wire.times import rfc3339

@@ -35,12 +35,12 @@ from dockless.engine.streams import Hijacked
 from dockless.engine.views import inspect_view, summary
 from dockless.engine.volumes import Volumes
 from dockless.engine.wiring import Wiring
-from dockless.images.platform import Platform
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
 from dockless.linux import cgroups
 from dockless.places import Places
+from dockless.registry.platform import Platform
 from dockless.wire.archive import PathStat
 from dockless.wire.config import ContainerConfig, HostConfig
 from dockless.wire.containers import (

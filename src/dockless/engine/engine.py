@@ -34,13 +34,13 @@ from dockless.engine.steps import Steps
 from dockless.engine.system import System
 from dockless.engine.volumes import Volumes
 from dockless.engine.wiring import Wiring, unwired
-from dockless.images.platform import Platform
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
 from dockless.launcher.client import ExitStatus, Started
 from dockless.network.fabric import FabricError, RelayLost
 from dockless.places import Places
+from dockless.registry.platform import Platform
 from dockless.standins import schema as stand_in_tables
 from dockless.standins.renewal import set_outdated_aside
 from dockless.state import Database

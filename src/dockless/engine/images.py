@@ -15,13 +15,13 @@ from dockless.engine.obtaining import CannotObtain, Obtaining, Wish
 from dockless.engine.records import ContainerRecord
 from dockless.engine.transfers import Transfers, parsed
 from dockless.images import config as image_config
-from dockless.images.credentials import Credentials
-from dockless.images.errors import ImageError
-from dockless.images.platform import InvalidPlatform, Platform
 from dockless.images.progress import PullEvent
-from dockless.images.reference import InvalidReference, Reference
 from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage, Removed
 from dockless.places import Places
+from dockless.registry.credentials import Credentials
+from dockless.registry.errors import ImageError
+from dockless.registry.platform import InvalidPlatform, Platform
+from dockless.registry.reference import InvalidReference, Reference
 from dockless.wire.auth import AuthConfig
 from dockless.wire.config import ContainerConfig, Empty, HealthConfig
 from dockless.wire.containers import GraphDriver

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dockless.images.credentials import Credentials
-from dockless.images.errors import ImageError
-from dockless.images.platform import Platform
 from dockless.images.progress import PullEvent
-from dockless.images.reference import Reference
 from dockless.images.registry import RegistryClient
 from dockless.images.store import Image, ImageStore
-from dockless.images.transport import RegistryUnreachable
+from dockless.registry.credentials import Credentials
+from dockless.registry.errors import ImageError
+from dockless.registry.platform import Platform
+from dockless.registry.reference import Reference
+from dockless.registry.transport import RegistryUnreachable
 from dockless.standins.errors import StandInError
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from dockless.engine.events import Events
 from dockless.engine.pieces import Pieces, consumed
 from dockless.images import asking, export
 from dockless.images.config import ContainerConfig as ImageContainerConfig
-from dockless.images.credentials import Credentials
-from dockless.images.errors import ImageError
-from dockless.images.platform import Platform
 from dockless.images.progress import PullEvent
-from dockless.images.reference import DEFAULT_REGISTRY, InvalidReference, Reference
 from dockless.images.registry import RegistryClient
 from dockless.images.store import Image, ImageStore, NoSuchImage
-from dockless.images.transport import AccessDenied, ManifestNotFound, RegistryUnreachable
+from dockless.registry.credentials import Credentials
+from dockless.registry.errors import ImageError
+from dockless.registry.platform import Platform
+from dockless.registry.reference import DEFAULT_REGISTRY, InvalidReference, Reference
+from dockless.registry.transport import AccessDenied, ManifestNotFound, RegistryUnreachable
 from dockless.wire.errors import ApiError, BadParameter, NotFound, Unavailable
 from dockless.wire.filters import Filters
 from dockless.wire.images import Descriptor, DistributionInspect, PlatformSpec, SearchResult

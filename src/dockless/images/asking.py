@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 import msgspec
 
 from dockless.images import config as image_config
-from dockless.images import credentials as credential_files
-from dockless.images import manifests
-from dockless.images.auth import Authenticator
-from dockless.images.credentials import Credentials
-from dockless.images.manifests import Descriptor, Index
-from dockless.images.platform import Platform
-from dockless.images.reference import Reference
-from dockless.images.repository import Repository
-from dockless.images.transport import AccessDenied, RegistryError, RegistryUnreachable, Transport, explain, text
+from dockless.registry import credentials as credential_files
+from dockless.registry import manifests
+from dockless.registry.auth import Authenticator
+from dockless.registry.credentials import Credentials
+from dockless.registry.manifests import Descriptor, Index
+from dockless.registry.platform import Platform
+from dockless.registry.reference import Reference
+from dockless.registry.repository import Repository
+from dockless.registry.transport import AccessDenied, RegistryError, RegistryUnreachable, Transport, explain, text
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Protocol, cast
 
-from dockless.images.errors import ImageError
+from dockless.registry.errors import ImageError
 
 STEP = 1 << 20
 # What `zstd --long=27` needs; a stream that wants more memory is refused.

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dockless.images.errors import ImageError
+from dockless.registry.errors import ImageError
 
 # Docker reads no larger one either; a configuration is a few kilobytes.
 MAX_CONFIG_BYTES = 8 << 20

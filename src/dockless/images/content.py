@@ -4,14 +4,13 @@ Layers are not kept here: they are unpacked as they arrive (layers.py). What is 
 power cut emptied counts as missing.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
-from dockless.images.errors import ImageError
-from dockless.images.reference import is_digest
 from dockless.images.scratch import Scratch
 from dockless.places import Places
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import digest_of, is_digest
 
 
 class NoSuchBlob(ImageError):
@@ -68,7 +67,3 @@ class ContentStore:
         size = self.path(digest).stat().st_size
         self.path(digest).unlink()
         return size
-
-
-def digest_of(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()

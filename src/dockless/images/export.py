@@ -14,16 +14,15 @@ from typing import Any, BinaryIO
 import msgspec
 
 from dockless.images import config as image_config
-from dockless.images import manifests
 from dockless.images.compression import BadCompression, decompress
-from dockless.images.content import digest_of
 from dockless.images.layers import chunks_of
-from dockless.images.manifests import Descriptor, Index, Manifest
 from dockless.images.members import BadArchive, Members, blob_name
-from dockless.images.platform import Platform
-from dockless.images.reference import InvalidReference, Reference
 from dockless.images.store import Image, ImageStore, NoSuchImage
 from dockless.images.tarread import BadTar
+from dockless.registry import manifests
+from dockless.registry.manifests import Descriptor, Index, Manifest
+from dockless.registry.platform import Platform
+from dockless.registry.reference import InvalidReference, Reference, digest_of
 
 _NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import IO
 
 from dockless.images.compression import STEP, decompress
-from dockless.images.errors import ImageError
 from dockless.images.pipeline import Hasher, read_ahead
-from dockless.images.reference import is_digest
 from dockless.images.scratch import Scratch
 from dockless.images.split import DamagedLayer, Footer, SplitWriter, read_footer, replay
 from dockless.images.tarwrite import TarWriter
 from dockless.images.trees import remove_tree
 from dockless.images.unpack import BadLayer, Limits, Unpacker
 from dockless.places import Places
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import is_digest
 
 _RECORD, _ASIDE, _UNSETTLED = ".split", ".aside", "unsettled"
 

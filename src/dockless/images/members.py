@@ -15,12 +15,12 @@ from typing import IO
 
 from dockless.images import tarread
 from dockless.images.compression import STEP, is_compressed
-from dockless.images.content import digest_of
-from dockless.images.errors import ImageError
 from dockless.images.layers import LayerStore
-from dockless.images.manifests import Descriptor
 from dockless.images.tarread import BLOCK, Entry, TarReader, is_header
 from dockless.images.unpack import BadLayer
+from dockless.registry.errors import ImageError
+from dockless.registry.manifests import Descriptor
+from dockless.registry.reference import digest_of
 
 _MAX_ARCHIVE = 256 << 30  # bytes; a compressed archive could be a bomb
 _MAX_DOCUMENT = 8 << 20

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dockless.images.manifests import Descriptor
+from dockless.registry.manifests import Descriptor
 
 _INTERVAL = 0.1  # seconds between two messages on one transfer
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from dockless.images import manifests
 from dockless.images.compression import gzip
-from dockless.images.content import digest_of
-from dockless.images.manifests import Descriptor, Manifest
 from dockless.images.progress import Progress, PullEvent, counter
-from dockless.images.reference import Reference
-from dockless.images.repository import Repository
 from dockless.images.store import Image, ImageStore, KnownBlob
+from dockless.registry import manifests
+from dockless.registry.manifests import Descriptor, Manifest
+from dockless.registry.reference import Reference, digest_of
+from dockless.registry.repository import Repository
 
 _SIDE_BY_SIDE = 3
 

@@ -11,17 +11,18 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from dockless.images import config as image_config
-from dockless.images import credentials as credential_files
-from dockless.images import manifests, push
-from dockless.images.auth import Authenticator
-from dockless.images.credentials import Credentials
-from dockless.images.manifests import Descriptor, Index, Manifest, NoSuchPlatform
-from dockless.images.platform import Platform
+from dockless.images import push
 from dockless.images.progress import OneAtATime, Progress, PullEvent, counter, short, silent
-from dockless.images.reference import Reference
-from dockless.images.repository import Repository, Stopped
 from dockless.images.store import Image, ImageStore, NoSuchImage
-from dockless.images.transport import (
+from dockless.registry import credentials as credential_files
+from dockless.registry import manifests
+from dockless.registry.auth import Authenticator
+from dockless.registry.credentials import Credentials
+from dockless.registry.manifests import Descriptor, Index, Manifest, NoSuchPlatform
+from dockless.registry.platform import Platform
+from dockless.registry.reference import Reference
+from dockless.registry.repository import Repository, Stopped
+from dockless.registry.transport import (
     BadContent,
     Endpoint,
     Patience,

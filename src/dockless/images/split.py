@@ -17,7 +17,7 @@ from typing import IO, cast
 
 import msgspec
 
-from dockless.images.errors import ImageError
+from dockless.registry.errors import ImageError
 
 _RAW = struct.Struct(">cI")
 _FILE = struct.Struct(">cQI")

@@ -12,11 +12,11 @@ from sqlite3 import Connection
 
 from dockless.images import config as image_config
 from dockless.images.config import ImageConfig
-from dockless.images.content import ContentStore, NoSuchBlob, digest_of
-from dockless.images.errors import ImageError
+from dockless.images.content import ContentStore, NoSuchBlob
 from dockless.images.layers import LayerStore, NoSuchLayer
-from dockless.images.reference import InvalidReference, Reference, is_digest
 from dockless.places import Places
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import InvalidReference, Reference, digest_of, is_digest
 from dockless.state import Database
 
 _HEX = re.compile(r"[0-9a-f]{1,64}")

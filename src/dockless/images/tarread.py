@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dockless.images.errors import ImageError
+from dockless.registry.errors import ImageError
 
 BLOCK = 512
 # A header record, a long name or a sparse map larger than this is an attack, not a file (Go's limit).

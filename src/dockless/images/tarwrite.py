@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dockless.images import tarread
-from dockless.images.errors import ImageError
 from dockless.images.overlay import OPAQUE, PREFIXES, is_whiteout
+from dockless.registry.errors import ImageError
 
 _BUFFER = 1 << 20
 _BIG = 1 << 18  # from here on a file is passed on in pieces instead of being gathered

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Protocol
 
 from dockless.images import tarread
-from dockless.images.errors import ImageError
 from dockless.images.overlay import in_user_namespace, opaque_attribute
 from dockless.images.tarread import Entry, TarReader
+from dockless.registry.errors import ImageError
 
 _WHITEOUT = b".wh."
 _WHITEOUT_META = b".wh..wh."

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 import yaml
 
-from dockless.images.reference import Reference
+from dockless.registry.reference import Reference
 
 FOLDER = Path(__file__).parent / "recipes"
 _OTHERS_FILES = re.compile(r"^\.\./([^/]+)/")

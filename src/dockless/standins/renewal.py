@@ -6,8 +6,8 @@ with all that is said then. Where it cannot be made again (no mirror is reached)
 back. Light: an engine of the same version reads one row.
 """
 
-from dockless.images.reference import Reference
 from dockless.images.store import Image, ImageStore
+from dockless.registry.reference import Reference
 from dockless.state import Database
 
 

@@ -20,11 +20,11 @@ import msgspec
 from dockless.build.steps import StepRunner
 from dockless.images.config import ContainerConfig, History, ImageConfig, RootFs
 from dockless.images.layers import LayerStore
-from dockless.images.platform import Platform
-from dockless.images.reference import Reference
 from dockless.images.scratch import Scratch
 from dockless.images.store import Image, ImageStore
 from dockless.places import Places
+from dockless.registry.platform import Platform
+from dockless.registry.reference import Reference
 from dockless.standins import apt, configuration, host, libraries, recipe, renewal
 from dockless.standins import plan as planning
 from dockless.standins.archives import Archive, Archives

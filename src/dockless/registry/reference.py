@@ -4,11 +4,12 @@ Pure text. The grammar is that of the distribution project's `reference` package
 specification's names (section "Pulling manifests") are a subset of.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-from dockless.images.errors import ImageError
+from dockless.registry.errors import ImageError
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"
@@ -113,3 +114,7 @@ def _split_registry(text: str) -> tuple[str, str]:
     if registry == DEFAULT_REGISTRY and "/" not in rest:
         rest = _OFFICIAL + rest
     return registry, rest
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from dockless.images.errors import ImageError
+from dockless.registry.errors import ImageError
 
 # uname's machine → Go's architecture and variant, the names that images use (OCI image index, "platform").
 _MACHINES = {

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from dockless.images.errors import ImageError
-from dockless.images.platform import Platform
-from dockless.images.reference import is_digest
+from dockless.registry.errors import ImageError
+from dockless.registry.platform import Platform
+from dockless.registry.reference import is_digest
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"

@@ -13,8 +13,8 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from dockless.images.credentials import Credentials
-from dockless.images.transport import AccessDenied, BadContent, RateLimited, RegistryError, Transport, text
+from dockless.registry.credentials import Credentials
+from dockless.registry.transport import AccessDenied, BadContent, RateLimited, RegistryError, Transport, text
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

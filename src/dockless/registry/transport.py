@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from dockless import __version__
-from dockless.images.errors import ImageError
-from dockless.images.reference import DEFAULT_REGISTRY
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from dockless.images.errors import ImageError
-from dockless.images.reference import DEFAULT_REGISTRY
+from dockless.registry.errors import ImageError
+from dockless.registry.reference import DEFAULT_REGISTRY
 
 # Under this name docker.io's credentials have been kept since the days of its first API.
 _HUB_KEY = "https://index.docker.io/v1/"

@@ -11,11 +11,10 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from dockless.images.auth import Authenticator, rate_limit
-from dockless.images.content import digest_of
-from dockless.images.manifests import ACCEPTED, MAX_MANIFEST_BYTES, Descriptor
-from dockless.images.reference import is_digest
-from dockless.images.transport import (
+from dockless.registry.auth import Authenticator, rate_limit
+from dockless.registry.manifests import ACCEPTED, MAX_MANIFEST_BYTES, Descriptor
+from dockless.registry.reference import digest_of, is_digest
+from dockless.registry.transport import (
     AccessDenied,
     BadContent,
     Body,
