@@ -8,6 +8,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
@@ -67,6 +68,19 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("keeps"):
         yield
         return
+    with _all_gone():
+        yield
+
+
+@pytest.fixture(scope="module")
+def nothing_left_of_module() -> Iterator[None]:
+    """The same check for what the tests of a module share, after it was taken away."""
+    with _all_gone():
+        yield
+
+
+@contextmanager
+def _all_gone() -> Iterator[None]:
     before = World.look()
     yield
     left = World.look().without(before)

@@ -15,6 +15,9 @@ from typing import TypeVar
 import pytest
 from stack import Dockless, until
 
+# What runs in the stack starts processes when it likes.
+pytestmark = pytest.mark.keeps
+
 T = TypeVar("T")
 
 SECRET = """it's a "secret" \\ $HOME"""
@@ -124,7 +127,7 @@ mysql -uroot -p"$MYSQL_ROOT_PASSWORD" "$MYSQL_DATABASE" -e "INSERT INTO items VA
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockless]:
+def services(nothing_left_of_module: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockless]:
     base = tmp_path_factory.mktemp("services")
     folder = base / "stack"
     for name, text in FILES.items():
