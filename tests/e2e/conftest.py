@@ -51,6 +51,31 @@ def dockless(made: Path, tmp_path: Path) -> Iterator[Dockless]:
     shutil.rmtree(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def stocked(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder with the images, too, that `init` writes stacks for."""
+    base = tmp_path_factory.mktemp("stocked")
+    dockless = Dockless(_copy(made, base / "root"), base)
+    for image in ("python:3.10-slim", "postgres:17", "nginx:1.30", "node:20-slim"):
+        dockless.ok("pull", image, timeout=900)
+    until(lambda: not dockless.engine_pids())
+    yield dockless.root
+    shutil.rmtree(base)
+
+
+@pytest.fixture
+def app(stocked: Path, tmp_path: Path) -> Iterator[Dockless]:
+    """An empty folder for an application, the images for its stack at hand."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    found = Dockless(_copy(stocked, tmp_path / "root"), folder)
+    yield found
+    found.clear()
+    until(lambda: not found.engine_pids())
+    assert found.state() == []
+    shutil.rmtree(tmp_path)
+
+
 @pytest.fixture
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDocker]:
     # Not in the test's own folder: a socket's path is 107 bytes at most.
