@@ -122,8 +122,10 @@ def _without_moving(text: str) -> str:
         text = re.sub(pattern, to, text)
     # Go's maps have no order; nor have containers that were made side by side.
     text = re.sub(r"\(([^()]+=[^()]+)\)", lambda found: f"({', '.join(sorted(found[1].split(', ')))})", text)
-    if text.startswith("Going to remove "):
-        return ", ".join(sorted(text.removeprefix("Going to remove ").split(", ")))
+    for words in ("Going to remove ", "for container p-web-1: "):
+        before, told, listed = text.partition(words)
+        if told:
+            return before + told + ", ".join(sorted(listed.split(", ")))
     return re.sub(r"(?<=\(\[)[^]]+(?=\]\))", lambda found: " ".join(sorted(found[0].split())), text)
 
 

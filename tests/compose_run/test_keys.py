@@ -180,7 +180,7 @@ REFUSED_BY_OURS = [
     ("security_opt: ['apparmor:mine']", "apparmor profile mine cannot be applied"),
     ("ipc: container:keys-private", "non-shareable IPC"),
     ("volumes: [{type: image, source: missing, target: /x}]", "No such image: missing"),
-    ("volumes: ['vol:/x']\n        volumes:\n          vol: {driver_opts: {type: nfs, device: ':/x'}}", "type=nfs"),
+    ("volumes: ['vol:/x']\n        volumes:\n          vol: {driver_opts: {type: nfs, device: ':/x'}}", "to mount"),
     (
         "networks: [n]\n        networks:\n          n: {driver_opts: {com.docker.network.bridge.enable_icc: 'no'}}",
         "enable_icc=no is neither true nor false",

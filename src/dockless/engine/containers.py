@@ -188,8 +188,7 @@ class Containers:
         self._parts.events.publish("container", "rename", record.id, attributes)
 
     async def remove(self, id: str, *, volumes: bool, force: bool) -> None:
-        record = self.find(id)
-        live = self._parts.lifecycle.live(record.id)
+        live, record = await self._parts.lifecycle.after_a_start(self.find(id).id)
         if record.running or record.state.status == "restarting":
             if not force:
                 raise Conflict(

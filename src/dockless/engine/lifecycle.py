@@ -89,10 +89,18 @@ class Lifecycle:
             live.restarts = 0
             await self._start(live, record, restart=False)
 
-    async def stop(self, identity: str, timeout: int | None, wanted_signal: str | None) -> None:
-        """Asks the container to end with its stop signal, and kills it after `timeout` seconds (-1: never)."""
+    async def after_a_start(self, identity: str) -> tuple[Live, ContainerRecord]:
+        """Where a start is under way, what is after it: who ends a container means one that is about to run, too."""
         record = self._record(identity)
         live = self.live(identity)
+        if not record.running and record.state.status != "restarting":
+            async with live.lock:
+                record = self._record(identity)
+        return live, record
+
+    async def stop(self, identity: str, timeout: int | None, wanted_signal: str | None) -> None:
+        """Asks the container to end with its stop signal, and kills it after `timeout` seconds (-1: never)."""
+        live, record = await self.after_a_start(identity)
         if record.state.status == "restarting":
             self._stop_restarting(live, record)
             return
@@ -120,8 +128,7 @@ class Lifecycle:
             self._publish(self._record(identity), "restart")
 
     async def kill(self, identity: str, name: str) -> None:
-        record = self._record(identity)
-        live = self.live(identity)
+        live, record = await self.after_a_start(identity)
         number = parse_signal(name)
         if record.state.status == "restarting":
             self._stop_restarting(live, record)
