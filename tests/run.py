@@ -13,7 +13,7 @@ from pathlib import Path
 from dockless.images.trees import remove_tree
 
 HERE = Path(__file__).parent
-SLOW = ("e2e", "explain")
+SLOW = ("build", "clients", "e2e")
 # A pid namespace and a runtime folder of its own, so that each lane sees only what is its own; sh is the init that
 # reaps orphans.
 INIT = 'mkdir -p /run/dockless && mount -t tmpfs -o mode=755 none /run/dockless && "$@"; exit $?'
