@@ -55,15 +55,7 @@ def of_file_system(kind: str, device: str, options: Sequence[str]) -> int:
 
     def make() -> int:
         flags, _, data = mounts.parse_options(options)
-        context = mounts.fsopen(kind)
-        try:
-            mounts.fsconfig(context, "source", device)
-            for option in data:
-                key, equals, value = option.partition("=")
-                mounts.fsconfig(context, key, value if equals else None)
-            return mounts.fsmount(context, mounts.attributes(flags))
-        finally:
-            os.close(context)
+        return mounts.made(kind, device, flags, data)
 
     return _in_thread(make)
 

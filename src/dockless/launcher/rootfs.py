@@ -180,16 +180,7 @@ def _new_file_system(root: int, kind: str, source: str, destination: str, option
 
 
 def _make(kind: str, source: str, flags: int, data: "Sequence[str]") -> int:
-    context = mounts.fsopen(kind)
-    try:
-        if kind not in ("cgroup", "cgroup2"):
-            mounts.fsconfig(context, "source", source)
-        for option in data:
-            key, equals, value = option.partition("=")
-            mounts.fsconfig(context, key, value if equals else None)
-        return mounts.fsmount(context, mounts.attributes(flags))
-    finally:
-        os.close(context)
+    return mounts.made(kind, None if kind in ("cgroup", "cgroup2") else source, flags, data)
 
 
 def _mount_cgroups(root: int, destination: str, options: "Sequence[str]", joined: "Sequence[str]") -> None:

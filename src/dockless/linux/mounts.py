@@ -216,6 +216,20 @@ def fsmount(context: int, attributes: int = 0) -> int:
         raise _explained(context, error) from None
 
 
+def made(kind: str, source: str | None, flags: int, data: Iterable[str]) -> int:
+    """A file system of `kind` as a detached mount; `data` are its own options, as mount(8) has them. Raises OSError."""
+    context = fsopen(kind)
+    try:
+        if source is not None:
+            fsconfig(context, "source", source)
+        for option in data:
+            key, equals, value = option.partition("=")
+            fsconfig(context, key, value if equals else None)
+        return fsmount(context, attributes(flags))
+    finally:
+        os.close(context)
+
+
 def _explained(context: int, error: OSError) -> OSError:
     """What the kernel wrote into the context's log says more than the errno."""
     try:
