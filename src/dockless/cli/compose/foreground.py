@@ -134,7 +134,7 @@ class _Stage:
             sys.stdout.flush()
             for each in self._prepared.observed.containers:
                 if each.running and each.name in self._containers:
-                    self._foreground.attach(each.name, each.service)
+                    self._foreground.attach(each.name, each.service, running=True)
             self._menu.show()
             return self._follow()
 
@@ -239,7 +239,7 @@ class _Stage:
         return Execution(self._prepared.plan, context, width=self._session.parallel)
 
     def _ended(self, ended: Ended) -> None:
-        self._foreground.drain(ended.name)
+        self._foreground.drain(ended.name, ended=not ended.restarts)
         self._view.flush(ended.name)
         if ended.service in self._shown:
             suffix = " (restarting)" if ended.restarts else ""

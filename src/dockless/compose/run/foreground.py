@@ -26,6 +26,7 @@ Sink = Callable[[str, int, bytes], None]
 """Takes a container's name, the stream (1 or 2) and bytes, from any thread."""
 
 _DRAIN_SECONDS = 2.0
+_ENDED_DRAIN_SECONDS = 10.0  # the output of who has ended for good ends, however busy the machine is
 
 
 class Ended(Struct, frozen=True):
@@ -69,6 +70,7 @@ class Foreground:
         self._readers: dict[str, threading.Thread] = {}
         self._mute: set[str] = set()
         self._attached_once: set[str] = set()
+        self._read_from_before: set[str] = set()
 
     def watch(self) -> None:
         """Begins to listen to the project's events; from here on no end of a container is missed."""
@@ -80,11 +82,13 @@ class Foreground:
         """Watches a container without showing what it prints (`attach: false`)."""
         self._mute.add(name)
 
-    def attach(self, name: str, service: str) -> None:
-        """Takes the output of a container from now on; to be called before its start."""
+    def attach(self, name: str, service: str, *, running: bool = False) -> None:
+        """Takes the output of a container from now on; to be called before its start, or of one that is `running`."""
         if name in self._mute:
             return
         options = AttachOptions(stream=True, stdout=True, stderr=True)
+        if not running and not self._timestamps:
+            self._read_from_before.add(name)
         try:
             if self._timestamps:
                 self._await_log(name, service)
@@ -108,11 +112,11 @@ class Foreground:
         options = LogOptions(follow=True, stdout=True, stderr=True, since=since, timestamps=self._timestamps)
         self._read(name, self._client.containers.logs(name, options, tty=self._ttys.get(service, False)))
 
-    def drain(self, name: str) -> None:
-        """Waits until what a container printed before its end has been shown."""
+    def drain(self, name: str, *, ended: bool = False) -> None:
+        """Waits until what a container has printed so far has been shown; `ended`: it has ended for good."""
         reader = self._readers.get(name)
         if reader:
-            reader.join(_DRAIN_SECONDS)
+            reader.join(_ENDED_DRAIN_SECONDS if ended else _DRAIN_SECONDS)
 
     def _read(self, name: str, output: Iterable[tuple[int, bytes]]) -> None:
         reader = threading.Thread(target=self._pump, args=(name, output), daemon=True)
@@ -144,6 +148,10 @@ class Foreground:
             code = attributes.get("exitCode", "0")
             self.happenings.put(Ended(name, service, int(code or 0), self._comes_back(event.actor.id)))
         elif event.action == "start":
+            if name in self._read_from_before:
+                # Its output was taken before this start, and may have ended before this was told.
+                self._read_from_before.discard(name)
+                return
             reader = self._readers.get(name)
             if name in self._attached_once and (reader is None or not reader.is_alive()):
                 # Not started by us, so nobody attached before: its log has what it has printed since.
