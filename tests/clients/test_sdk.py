@@ -155,6 +155,7 @@ def test_commit(sdk: Client) -> None:
     container.wait()
     image = container.commit(repository="committed", tag="1", changes="CMD cat /kept")
     assert sdk.containers.run("committed:1", remove=True) == b"kept\n"
+    assert image.attrs["Parent"] == sdk.images.get("busybox").id
     container.remove()
     sdk.images.remove(image.id, force=True)
 

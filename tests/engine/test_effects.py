@@ -127,6 +127,31 @@ def test_the_start_interval_holds_in_the_start_period(places: Places) -> None:
     with_rig(places, work)
 
 
+def test_a_container_that_stands_still_is_not_asked_how_it_is(places: Places) -> None:
+    """As with Docker it counts as unhealthy until it is asked again, and the checks of before are still told."""
+    interval = 20_000_000
+    check = HealthConfig(test=("CMD", "true"), interval=interval, start_interval=interval)
+
+    async def work(rig: Rig) -> None:
+        async def until(status: str) -> list[str]:
+            while (found := (await rig.inspect("box")).state.health) is None or found.status != status:
+                await asyncio.sleep(0.01)
+            return [result.start for result in found.log]
+
+        await rig.run("box", "sleep 1000", healthcheck=check)
+        await until("healthy")
+        await rig.containers.pause("box")
+        before = await until("unhealthy")
+        await asyncio.sleep(10 * interval / 1e9)
+        assert await until("unhealthy") == before != []
+        await rig.containers.unpause("box")
+        assert (await until("healthy"))[-1] > before[-1]
+        await rig.stop("box")
+        assert (await until("unhealthy"))[-1] > before[-1]
+
+    with_rig(places, work)
+
+
 async def _said(rig: Rig, name: str) -> str:
     options = LogOptions(stdout=True, stderr=True)
     frames = b"".join([chunk async for chunk in await rig.containers.logs(name, options)])

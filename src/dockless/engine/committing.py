@@ -69,7 +69,9 @@ async def commit(places: Places, store: ImageStore, record: ContainerRecord, wis
             if stands:
                 await asyncio.to_thread(_while_it_lives, cgroups.thaw, group)
         whole = _described(record, base.config, config, layer, wish)
-        return await asyncio.to_thread(store.create, whole, names=names)
+        made = await asyncio.to_thread(store.create, whole, names=names)
+        store.note_parent(made.id, base.id)
+        return made
 
 
 def _while_it_lives(act: Callable[[str], None], group: str) -> bool:

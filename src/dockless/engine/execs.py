@@ -102,18 +102,15 @@ class Execs:
         record = self._find(item.container)
         if not record.running:
             raise Conflict(f"container {record.id} is not running")
-        try:
-            body = replace(item.body, console_size=console_size) if console_size else item.body
-            process = exec_process(record, self._layers(record), body)
-        except BadParameter:
-            self._finish(item, ExitStatus(CANNOT_RUN))
-            raise
+        body = replace(item.body, console_size=console_size) if console_size else item.body
         if stream is None or detach:
-            await self._run(item, record, process)
+            await self._run(item, record, self._process(item, record, body))
             return
+        # What is wrong with the process is told in the stream, as in Docker: the command line of Docker reads the
+        # message there and the exit status by an inspect.
         listener = item.outputs.listen()
         stream.accept()
-        await self._run(item, record, process)
+        await self._run(item, record, self._process(item, record, body))
         detached = asyncio.Event()
         sending = asyncio.create_task(self._send_input(item, stream, detached)) if item.body.attach_stdin else None
 
@@ -172,6 +169,9 @@ class Execs:
         try:
             await self._run(item, record, exec_process(record, self._layers(record), item.body))
             await asyncio.wait_for(collect(), timeout)
+        except asyncio.CancelledError:
+            self._kill(item)
+            raise
         except TimeoutError:
             self._kill(item)
             return CheckResult(-1, f"Health check exceeded timeout ({timeout:g}s)")
@@ -191,6 +191,16 @@ class Execs:
         if item is not None:
             self._finish(item, status)
 
+    def _process(self, item: Exec, record: ContainerRecord, body: ExecCreateRequest) -> Process:
+        """Raises BadParameter, after which the exec has ended."""
+        try:
+            if body.working_dir and not body.working_dir.startswith("/"):
+                raise BadParameter(_failure("Cwd must be an absolute path"))
+            return exec_process(record, self._layers(record), body)
+        except BadParameter:
+            self._finish(item, ExitStatus(CANNOT_RUN))
+            raise
+
     async def _run(self, item: Exec, record: ContainerRecord, process: Process) -> None:
         launcher = await self._helpers.launcher()
         try:
@@ -199,7 +209,7 @@ class Execs:
             )
         except LaunchError as error:
             self._finish(item, ExitStatus(error.exit_status))
-            raise BadParameter(f"OCI runtime exec failed: exec failed: {error.message}") from error
+            raise BadParameter(_failure(f"unable to start container process: {error.message}")) from error
         except LauncherLost as error:
             raise Internal("the launcher ended while it started the process; try again") from error
         item.process = started
@@ -301,6 +311,11 @@ class Execs:
     def _publish(self, record: ContainerRecord, action: str, item: Exec, **more: str) -> None:
         attributes = {**event_attributes(record), "execID": item.id, **more}
         self._events.publish("container", action, record.id, attributes, at=time.time_ns())
+
+
+def _failure(reason: str) -> str:
+    """In Docker's words, which clients look for."""
+    return f"OCI runtime exec failed: exec failed: {reason}: unknown"
 
 
 def _wanted(body: ExecCreateRequest) -> frozenset[str]:

@@ -28,6 +28,10 @@ class HealthState:
     streak: int = 0
     log: list[HealthcheckResult] = field(default_factory=list)
 
+    def rest(self) -> None:
+        """No more checks: as in Docker the container counts as unhealthy until one succeeds, and no event says so."""
+        self.status = "unhealthy"
+
     @property
     def view(self) -> Health:
         return Health(status=self.status, failing_streak=self.streak, log=tuple(self.log))

@@ -102,9 +102,11 @@ class Images:
         for record in self._containers():
             used[record.image_id] = used.get(record.image_id, 0) + 1
         images = [image for image in self._store.list() if self._wanted(image, filters)]
+        parents = self._store.parents()
         return [
             ImageSummary(
                 id=image.id,
+                parent_id=parents.get(image.id, ""),
                 repo_tags=image.names,
                 repo_digests=image.digests,
                 created=int(image.created),
@@ -122,6 +124,7 @@ class Images:
             id=image.id,
             repo_tags=image.names,
             repo_digests=image.digests,
+            parent=self._store.parents().get(image.id, ""),
             created=config.created or rfc3339(0),
             author=config.author,
             config=container_config(config.config),

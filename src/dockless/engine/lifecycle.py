@@ -147,6 +147,7 @@ class Lifecycle:
         record = self._running_record(identity)
         if record.state.status == "paused":
             raise Conflict(f"container {record.id} is already paused")
+        self._end_checks(self.live(record.id))
         await asyncio.to_thread(cgroups.freeze, cgroup_path(record))
         self._save_state(record, status="paused")
         self._publish(record, "pause")
@@ -158,6 +159,9 @@ class Lifecycle:
         await asyncio.to_thread(cgroups.thaw, cgroup_path(record))
         self._save_state(record, status="running")
         self._publish(record, "unpause")
+        live = self.live(record.id)
+        if live.health is not None:
+            live.health_task = asyncio.create_task(self._check_health(live.health, record))
 
     def exited(self, identity: str, status: ExitStatus) -> None:
         """The launcher's word that a container's process has ended."""
@@ -260,14 +264,21 @@ class Lifecycle:
         live.input = Input.of(started)
         live.ended.clear()
         if health.command(record.config) is not None:
-            live.health = health.HealthState()
-            self._publish(record, "health_status: starting")
-            live.health_task = asyncio.create_task(self._check_health(live, record))
+            live.health = health.HealthState(log=live.health.log if live.health else [])
+            if record.state.status == "paused":
+                live.health.rest()
+            else:
+                live.health_task = asyncio.create_task(self._check_health(live.health, record))
 
-    async def _check_health(self, live: Live, record: ContainerRecord) -> None:
-        state = live.health
-        assert state is not None
+    def _end_checks(self, live: Live) -> None:
+        """A container that stands still or has ended is not asked how it is."""
+        if live.health_task is not None:
+            live.health_task.cancel()
+            live.health_task = None
+        if live.health is not None:
+            live.health.rest()
 
+    async def _check_health(self, state: health.HealthState, record: ContainerRecord) -> None:
         def changed() -> None:
             self._publish(record, f"health_status: {state.status}")
 
@@ -283,9 +294,7 @@ class Lifecycle:
             return
         if (fabric := self._parts.helpers.open_fabric) is not None:
             self._parts.wiring.withdraw(fabric, record)
-        if live.health_task is not None:
-            live.health_task.cancel()
-            live.health_task = None
+        self._end_checks(live)
         if live.journal is not None:
             await live.journal.drain(DRAIN)
             live.journal = None

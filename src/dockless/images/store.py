@@ -87,6 +87,9 @@ class ImageStore:
         """CREATE TABLE IF NOT EXISTS image_names (
             name TEXT PRIMARY KEY, image TEXT NOT NULL REFERENCES images ON DELETE CASCADE) STRICT, WITHOUT ROWID""",
         "CREATE INDEX IF NOT EXISTS image_names_of ON image_names (image)",
+        # What a commit was made from, which its configuration does not say.
+        """CREATE TABLE IF NOT EXISTS image_parents (
+            image TEXT PRIMARY KEY REFERENCES images ON DELETE CASCADE, parent TEXT NOT NULL) STRICT, WITHOUT ROWID""",
         # Where a layer's compressed form is known to be, so that a push need not send it again.
         """CREATE TABLE IF NOT EXISTS layer_blobs (
             diff_id TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
@@ -139,6 +142,17 @@ class ImageStore:
                 for reference in references:
                     _set_name(connection, reference, image_id)
         return self._loaded(image_id)
+
+    def note_parent(self, image_id: str, parent: str) -> None:
+        """The image was made from the image `parent`."""
+        self._database.connection.execute("INSERT OR REPLACE INTO image_parents VALUES (?, ?)", (image_id, parent))
+
+    def parents(self) -> dict[str, str]:
+        """Image id → the id of what it was made from, as far as both are here and it is known."""
+        rows = self._database.connection.execute(
+            "SELECT image, parent FROM image_parents WHERE parent IN (SELECT id FROM images)"
+        ).fetchall()
+        return {row["image"]: row["parent"] for row in rows}
 
     def tag(self, image_id: str, reference: str | Reference) -> None:
         """The name is this image's from now on, and no other's. Raises `NoSuchImage`, `InvalidReference`."""
