@@ -145,6 +145,24 @@ def test_known_steps_travel_through_a_registry(
     forget(dockless, "second", "third")
 
 
+@pytest.mark.parametrize("options", [["--cache-to", "type=inline"], ["--build-arg", "BUILDKIT_INLINE_CACHE=1"]])
+def test_a_result_can_be_its_own_cache(dockless: Run, context: Path, registry: str, options: list[str]) -> None:
+    """Of the stages that went into it nothing but the result travels: the first of three steps is not known."""
+    name = f"{registry}/cache/inline:{len(options[0])}"
+    (context / "Dockerfile").write_text(_TWO_STAGES)
+    built(dockless, "-t", name, "--push", *options)
+    made = image_id(dockless, name)
+    forget(dockless, name)
+    shown = built(dockless, "-t", "again", "--cache-from", name)
+    assert shown.count("CACHED") == 2, shown
+    assert "not consumed" not in shown
+    layers = ("image", "inspect", "-f", "{{.RootFS.Layers}}")
+    assert dockless("pull", "-q", name).returncode == 0
+    assert dockless(*layers, name).stdout == dockless(*layers, "again").stdout
+    assert image_id(dockless, name) == made
+    forget(dockless, "again", name)
+
+
 def put_index(registry: str, repository: str, tag: str, entries: list[tuple[str, str]]) -> None:
     """An index of what is there already: pairs of a tag and a platform's architecture."""
     manifests = []

@@ -12,8 +12,9 @@ from test_scenarios import REAL_COMPOSE, Folder
 from test_scenarios import folder as folder
 
 from dockless.compose.load import LoadOptions, load
+from dockless.compose.run.builds import build_platform
 from dockless.compose.run.context import open_context
-from dockless.compose.run.images import ImageError, build_platform
+from dockless.compose.run.image_options import ImageError
 from dockless.compose.run.lending import lent
 
 NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from projects import project_of
 
-from dockless.compose.run.images import ImageOptions, image_name, image_work
+from dockless.compose.run.image_options import ImageOptions, image_name
+from dockless.compose.run.images import image_work
 from dockless.wire.images import ImageInspect, ImageMetadata
 
 DAY = 86_400

@@ -73,6 +73,56 @@ def test_a_build_is_given_its_secrets_agents_contexts_and_limits(folder: Folder,
     folder.ok("rmi", "-f", "p-app", "p-base", "other:1")
 
 
+def test_known_steps_travel_in_a_folder_and_in_the_image_itself(folder: Folder) -> None:
+    folder.write(
+        """
+services:
+  kept:
+    build:
+      dockerfile_inline: "FROM busybox\\nRUN date +%N > /made\\n"
+      cache_from: ["type=local,src=cache", "type=gha"]
+      cache_to: ["type=local,dest=cache,mode=max"]
+    command: cat /made
+  inline:
+    build:
+      dockerfile_inline: "FROM busybox\\nRUN date +%N > /own\\n"
+      cache_from: [p-inline]
+      cache_to: [type=inline]
+    command: cat /own
+"""
+    )
+    said = folder.run("compose", "build")
+    assert said.returncode == 0, said.stderr
+    shown = said.stdout + said.stderr
+    assert "`cache_from` of the type `gha` is not supported" in shown
+    if folder.stopped_by("the classic builder keeps its steps to itself"):
+        assert "`cache_to` of the type `local` is not supported" in shown
+        folder.ok("rmi", "p-kept", "p-inline")
+        return
+    assert (folder.path / "cache" / "index.json").exists()
+    before = {name: folder.ok("compose", "run", "--rm", "-T", name) for name in ("kept", "inline")}
+    folder.ok("rmi", "p-kept")
+    folder.ok("builder", "prune", "-af")
+    folder.ok("compose", "build")
+    after = {name: folder.ok("compose", "run", "--rm", "-T", name) for name in ("kept", "inline")}
+    assert after == before
+    assert "dockless-cache" not in folder.ok("images", "-a")
+    folder.ok("rmi", "p-kept", "p-inline")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "why"),
+    [("cache_to", "type=local", "write type=registry"), ("cache_from", "type=local,dest=x", "write NAME")],
+)
+def test_a_cache_that_is_written_wrongly_is_refused_by_its_key(folder: Folder, key: str, text: str, why: str) -> None:
+    if folder.stopped_by("the classic builder is not told of such caches"):
+        return
+    folder.write(f"services: {{a: {{build: {{context: ., {key}: ['{text}']}}}}}}")
+    folder.write("FROM busybox\n", "Dockerfile")
+    done = folder.run("compose", "build")
+    assert (done.returncode, f"build.{key} {text}: {why}" in done.stderr) == (1, True), done.stderr
+
+
 def test_an_agent_named_on_the_command_line_must_be_there_or_is_said_to_have_no_effect(folder: Folder) -> None:
     folder.write("services: {a: {build: .}}")
     folder.write("FROM busybox\n", "Dockerfile")

@@ -17,7 +17,7 @@ import msgspec
 
 from dockless.build import handover
 from dockless.build.cache import BuildCache, Record
-from dockless.build.cacheimages import cache_image, take_steps
+from dockless.build.cacheimages import cache_image, take_steps, with_steps
 from dockless.build.cachemounts import CacheMounts
 from dockless.build.checking import Checks, image_base
 from dockless.build.digests import Digests
@@ -45,10 +45,12 @@ from dockless.state import Database
 
 __all__ = ["BaseResolver", "BuildCancelled", "BuildError", "BuildOptions", "Builder", "Cancellation"]
 
+#: BuildKit's own: with `1` the image holds the keys of its steps, and is a cache by itself.
+INLINE_ARGUMENT = "BUILDKIT_INLINE_CACHE"
 _IGNORE_FILE = ".dockerignore"
 _MAX_DOCKERFILE = 16 << 20
 # Arguments that may be given without being declared (reference: "Predefined ARGs").
-_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH", BUILD_ARGUMENT}
+_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH", BUILD_ARGUMENT, INLINE_ARGUMENT}
 
 
 class BaseResolver(Protocol):
@@ -110,7 +112,10 @@ class Builder:
         progress(Planned(plan.vertices))
         with self._layers.use():
             draft, records = self._carry_out(context, dockerfile, plan, options, progress, cancellation, resolve_base)
-            image = self._images.create(draft.image_config(options.labels), names=options.tags)
+            config = draft.image_config(options.labels)
+            if options.args.get(INLINE_ARGUMENT) in ("1", "true"):
+                config = with_steps(config, records)
+            image = self._images.create(config, names=options.tags)
             for wanted in options.cache_to:
                 name = wanted.removeprefix("max:")
                 chosen = [one for one in records if name != wanted or one.diff_id in draft.diff_ids]

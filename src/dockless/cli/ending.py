@@ -60,13 +60,15 @@ def _expected(error: BaseException) -> int:
     if isinstance(error, ComposeError):
         return _say(str(error), 1)
     from dockless.compose.run.actions import ConditionFailed
-    from dockless.compose.run.images import ImageError
+    from dockless.compose.run.image_options import ImageError
     from dockless.compose.run.mounts import MountError
     from dockless.compose.run.order import ProjectError
 
     if isinstance(error, ImageError):
         return _say(str(error), error.status)
-    if isinstance(error, (ConditionFailed, ProjectError, MountError)):
+    from dockless.client.build_caches import CacheError
+
+    if isinstance(error, (ConditionFailed, ProjectError, MountError, CacheError)):
         return _say(str(error), 1)
     return 0
 

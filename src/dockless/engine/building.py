@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from dockless.build.builder import Builder
+from dockless.build.cacheimages import holds_steps
 from dockless.build.download import DownloadError
 from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import BuildEvent, classic_messages, trace
@@ -196,7 +197,7 @@ class Building:
         here = self._store.resolve(name)
         try:
             image = here
-            if image is None or not name.startswith("sha256:"):
+            if image is None or not holds_steps(image.config):
                 image = self._obtaining.base(name, None, True, lambda _: None, stand_ins=False)
             try:
                 say(f"cache from {name}: {self._builder.take_cache(image)} steps")

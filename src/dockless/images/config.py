@@ -76,7 +76,7 @@ class History(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The whole configuration. `created` is RFC 3339."""
+    """The whole configuration. `created` is RFC 3339; `build_cache` is our builder's inline cache."""
 
     architecture: str = ""
     os: str = ""
@@ -89,6 +89,7 @@ class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     config: ContainerConfig = msgspec.field(default_factory=ContainerConfig)
     rootfs: RootFs = msgspec.field(default_factory=RootFs)
     history: tuple[History, ...] = ()
+    build_cache: str = msgspec.field(default="", name="dockless.build.cache")
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

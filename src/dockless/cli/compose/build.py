@@ -36,7 +36,8 @@ def build(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
 
     At the top level `dockless build -t NAME PATH` builds an image without a project, as `docker build` does.
     """
-    from dockless.compose.run.images import ImageOptions, build_services
+    from dockless.compose.run.builds import build_services
+    from dockless.compose.run.image_options import ImageOptions
     from dockless.compose.run.order import with_dependencies
 
     _refuse_unsupported(flags)
@@ -108,7 +109,8 @@ def _refuse_unsupported(flags: dict[str, Any]) -> None:
 @pass_session
 def pull(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     """Pull service images."""
-    from dockless.compose.run.images import ImageError, ImageOptions, image_name, inspect_images, pull_service
+    from dockless.compose.run.image_options import ImageError, ImageOptions, image_name
+    from dockless.compose.run.images import inspect_images, pull_service
     from dockless.compose.run.observe import together
     from dockless.compose.run.order import with_dependencies
 
@@ -174,7 +176,8 @@ def push(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
 
 def push_images(session: Session, project: Any, services: Any, *, ignore_failures: bool, quiet: bool) -> None:
     """Raises `ApiError` for the first that fails, unless failures are to be told only."""
-    from dockless.compose.run.images import image_name, split_reference
+    from dockless.compose.run.image_options import image_name
+    from dockless.compose.run.images import split_reference
     from dockless.wire.errors import ApiError
 
     with session.progress(quiet=quiet) as progress:

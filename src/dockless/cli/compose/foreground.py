@@ -25,7 +25,7 @@ from dockless.compose.run.foreground import (
     interrupts,
     next_happening,
 )
-from dockless.compose.run.images import ImageOptions
+from dockless.compose.run.image_options import ImageOptions
 from dockless.compose.run.observe import containers_of
 from dockless.compose.run.order import ProjectError
 from dockless.compose.run.plan import CreateContainer, Plan, StartContainer

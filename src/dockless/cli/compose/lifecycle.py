@@ -69,7 +69,8 @@ def _with_dependencies(found: "list[Existing]", services: tuple[str, ...]) -> "l
 
 def _conditions(session: Session, project: "Project", *, wait_for_ports: bool) -> dict[str, dict[str, str]]:
     """From each service to what it waits for of its dependencies."""
-    from dockless.compose.run.images import facts_of, image_name, inspect_images
+    from dockless.compose.run.image_options import image_name
+    from dockless.compose.run.images import facts_of, inspect_images
     from dockless.compose.run.readiness import condition_of
 
     needed = {other for service in project.services.values() for other in service.depends_on}

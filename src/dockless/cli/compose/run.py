@@ -127,7 +127,7 @@ def _create(session: Session, project: "Project", service_name: str, flags: dict
 
 
 def _images(session: Session, flags: dict[str, Any]) -> Any:
-    from dockless.compose.run.images import ImageOptions
+    from dockless.compose.run.image_options import ImageOptions
 
     return ImageOptions(
         build=flags["build"],

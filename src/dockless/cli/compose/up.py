@@ -19,7 +19,7 @@ from dockless.cli.session import Session, pass_session
 if TYPE_CHECKING:
     from dockless.compose.model import Project
     from dockless.compose.run.converge import UpOptions
-    from dockless.compose.run.images import ImageOptions
+    from dockless.compose.run.image_options import ImageOptions
     from dockless.compose.run.up import Prepared
 
 _SHARED: tuple[Decorator, ...] = (
@@ -117,7 +117,7 @@ def create(session: Session, /, services: tuple[str, ...], **flags: Any) -> None
 def scale(session: Session, /, targets: tuple[str, ...], no_deps: bool) -> None:
     """Scale services."""
     from dockless.compose.run.converge import UpOptions
-    from dockless.compose.run.images import ImageOptions
+    from dockless.compose.run.image_options import ImageOptions
 
     wanted = parse_scale(targets)
     project = session.load(wanted)
@@ -203,7 +203,7 @@ def _up_options(flags: dict[str, Any], *, start: bool) -> "UpOptions":
 
 
 def _image_options(session: Session, flags: dict[str, Any]) -> "ImageOptions":
-    from dockless.compose.run.images import ImageOptions
+    from dockless.compose.run.image_options import ImageOptions
 
     pull = flags["pull"]
     return ImageOptions(

@@ -33,7 +33,7 @@ def watch(
 
     What is watched is written under `develop.watch` of each service.
     """
-    from dockless.compose.run.images import ImageOptions
+    from dockless.compose.run.image_options import ImageOptions
     from dockless.compose.run.watch import WatchOptions
 
     project = session.load(services)
@@ -93,7 +93,7 @@ def _up(session: Session, project: "Project", services: tuple[str, ...], images:
 
     from dockless.compose.run.converge import UpOptions
     from dockless.compose.run.execute import Context, execute
-    from dockless.compose.run.images import ImageOptions
+    from dockless.compose.run.image_options import ImageOptions
     from dockless.compose.run.up import prepare
 
     assert isinstance(images, ImageOptions)

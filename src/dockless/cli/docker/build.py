@@ -14,7 +14,7 @@ from dockless.cli.docker import build_options
 from dockless.cli.docker.units import bytes_of
 from dockless.cli.environment import labels
 from dockless.cli.failure import Exit, Failure
-from dockless.cli.output import echo
+from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 @click.option("--build-arg", multiple=True, metavar="KEY=VALUE", help="Set build-time variables")
 @click.option("--build-context", multiple=True, metavar="NAME=FOLDER", help="Additional contexts, or images to take")
 @click.option("--cache-from", multiple=True, help="Where known steps come from: an image, or type=local,src=FOLDER")
-@click.option("--cache-to", multiple=True, help="Where known steps go: type=registry,ref=NAME, type=local,dest=FOLDER")
+@click.option(
+    "--cache-to", multiple=True, help="Where known steps go: type=registry,ref=NAME, type=local,dest=FOLDER, inline"
+)
 @click.option("--call", default="build", help="What is done: build, or check (check,format=json)")
 @click.option("--check", is_flag=True, help="Only the build checks: shorthand for --call=check")
 @click.option("--cgroup-parent", default="", help="Set the parent cgroup for the RUN instructions during build")
@@ -86,9 +88,9 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
     PATH is a folder, - for a Dockerfile (or a tar archive of a context) on standard input, or a URL that the engine
     fetches: of a git repository (#REF:FOLDER behind it), of a tar archive or of a Dockerfile.
     """
-    from dockless.cli.docker.build_caches import Caches
     from dockless.cli.docker.build_outputs import parse_outputs
     from dockless.cli.docker.build_progress import view_for
+    from dockless.client.build_caches import Caches
     from dockless.compose.run.context import ContextError
 
     for name in ("provenance", "sbom"):
@@ -117,9 +119,11 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
         if call == "check":
             _check(session, context, _query(session, flags, path, dockerfile), lent, form)
             return
-        caches = stack.enter_context(Caches(flags["cache_from"], flags["cache_to"]).ready(session.client))
+        caches = stack.enter_context(Caches(flags["cache_from"], flags["cache_to"]).ready(session.client, note))
+        query = _query(session, flags, path, dockerfile)
         query = msgspec.structs.replace(
-            _query(session, flags, path, dockerfile),
+            query,
+            build_args={**query.build_args, **caches.arguments},
             tags=flags["tag"] if outputs.keeps_names else (),
             cache_from=caches.sources,
             cache_to=caches.targets,
@@ -127,7 +131,7 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
         mode = "quiet" if flags["quiet"] else flags["progress"]
         with view_for(sys.stderr, mode, session.environ) as view:
             image = _run(session, context, query, lent, view)
-        caches.deliver(session.client)
+        caches.deliver(session.client, note)
         outputs.deliver(session.client, image, query.tags)
     if flags["iidfile"]:
         Path(flags["iidfile"]).write_text(image, encoding="ascii")

@@ -3,12 +3,12 @@
 Each text becomes a value or a `Failure` that says how it is written.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dockless.cli.failure import Failure
+from dockless.client import build_fields
 from dockless.compose.run.agents import AgentError, agents
 from dockless.wire.building import IMAGE_SCHEME
 from dockless.wire.queries import Ulimit
@@ -17,14 +17,9 @@ from dockless.wire.queries import Ulimit
 def fields(option: str, text: str) -> dict[str, str]:
     """`type=local,dest=out` as a table; a field without a value is an empty one. Raises `Failure`."""
     try:
-        (row,) = csv.reader([text], strict=True)
-    except (csv.Error, ValueError) as error:
-        raise Failure(f"--{option} {text}: not a list of key=value ({error})") from error
-    found = {}
-    for field in row:
-        key, _, value = field.partition("=")
-        found[key.strip().lower()] = value
-    return found
+        return build_fields.fields(text)
+    except ValueError as error:
+        raise Failure(f"--{option} {error}") from error
 
 
 def call(text: str, *, check: bool) -> tuple[str, str]:

@@ -3,13 +3,9 @@
 All of it goes through the API that every engine has: the image is saved, or a container of it exported and removed.
 """
 
-import io
-import os
 import sys
-import tarfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -17,9 +13,7 @@ from dockless.cli.docker.build_options import fields
 from dockless.cli.failure import Failure
 from dockless.client.api import Client
 from dockless.client.streams import BodyStream
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from dockless.client.unpacking import UnpackError, unpack
 
 _TYPES = ("image", "registry", "docker", "oci", "tar", "local", "cacheonly")
 _FILES = ("tar", "local", "cacheonly")
@@ -51,6 +45,8 @@ class Outputs(Struct, frozen=True):
                 _deliver(client, item, image, names)
             except OSError as error:
                 raise Failure(f"--output {item.destination}: {error.strerror or error}") from error
+            except UnpackError as error:
+                raise Failure(f"--output {error}") from error
         if self.items and not names and all(item.type in (*_FILES, "oci") for item in self.items):
             _forget(client, image)
 
@@ -155,58 +151,6 @@ def _write(archive: BodyStream, item: Output) -> None:
         with Path(item.destination).open("wb") as file:
             for chunk in archive:
                 file.write(chunk)
-
-
-def unpack(archive: BodyStream, folder: Path) -> None:
-    """Below `folder`, which is made; nothing lands outside, whatever the archive says. Raises `OSError`, `Failure`.
-
-    Files belong to whoever asked, unless that is root. Devices are left out where they cannot be made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    privileged = os.geteuid() == 0
-    with tarfile.open(fileobj=io.BufferedReader(_Reader(archive), 1 << 20), mode="r|") as members:
-        folders: list[tarfile.TarInfo] = []
-        for member in members:
-            if (member.ischr() or member.isblk()) and not privileged:
-                continue
-            found = tarfile.tar_filter(member, str(folder))
-            if found.isdir():
-                folders.append(found)
-                found = found.replace(mode=0o700, deep=False)
-            try:
-                members.extract(found, folder, numeric_owner=True, filter=_as_it_is)
-            except tarfile.TarError as error:
-                raise Failure(f"{folder}: {error}") from error
-        for found in reversed(folders):
-            path = folder / found.name
-            if privileged:
-                os.chown(path, found.uid, found.gid)
-            path.chmod(found.mode or 0o755)
-            os.utime(path, (found.mtime, found.mtime))
-
-
-def _as_it_is(member: tarfile.TarInfo, _: str) -> tarfile.TarInfo:
-    return member
-
-
-class _Reader(io.RawIOBase):
-    """A body as the file that `tarfile` reads."""
-
-    def __init__(self, body: BodyStream) -> None:
-        self._body = body
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        if not self._held:
-            self._held = self._body.read()
-        view = memoryview(buffer).cast("B")
-        taken = min(len(view), len(self._held))
-        view[:taken] = self._held[:taken]
-        self._held = self._held[taken:]
-        return taken
 
 
 def _forget(client: Client, image: str) -> None:

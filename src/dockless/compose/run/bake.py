@@ -6,7 +6,7 @@ from typing import Any
 
 from dockless.compose.model import Build, Project, Service
 from dockless.compose.run import names
-from dockless.compose.run.images import ImageOptions, image_name
+from dockless.compose.run.image_options import ImageOptions, image_name
 from dockless.compose.run.lending import needed_services
 
 _SERVICE = "service:"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from dockless.client.build_caches import Caches, Called, kind_of
 from dockless.client.building import Lent
 from dockless.compose.model import Build, FileObject, Project, Service
 from dockless.compose.run import names
@@ -51,30 +52,32 @@ def needed_services(project: Project, build: Build) -> list[Service]:
 def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool, platforms: bool) -> list[str]:
     """The keys that have no effect on this engine; `platforms`: whether all of them were asked for."""
     found: dict[str, object] = {
-        "cache_to": build.cache_to,
         "entitlements": build.entitlements,
         "isolation": build.isolation,
         "privileged": build.privileged,
         "provenance": build.provenance not in ("", "false"),
         "sbom": build.sbom not in ("", "false"),
         "platforms` of other machines than the engine's in `platforms": platforms and build.platforms[1:],
-        "cache_from` of other types than `registry": len(cache_sources(build)) < len(build.cache_from),
     }
     if not ours:
         found |= {"additional_contexts": build.additional_contexts, "secrets": build.secrets, "ssh": build.ssh or ssh}
-    return [key for key, value in found.items() if value]
+    usable = caches(build, ours=ours)
+    unusable = [
+        f"cache_from` of the type `{kind_of(text)}" for text in build.cache_from if text not in usable.texts_from
+    ]
+    unusable += [f"cache_to` of the type `{kind_of(text)}" for text in build.cache_to if text not in usable.texts_to]
+    return [*dict.fromkeys(unusable), *(key for key, value in found.items() if value)]
 
 
-def cache_sources(build: Build) -> tuple[str, ...]:
-    """Images that hold known steps: `NAME` or `type=registry,ref=NAME`."""
-    found = []
-    for text in build.cache_from:
-        fields = dict(part.partition("=")[::2] for part in text.split(","))
-        if "type" not in fields:
-            found.append(text)
-        elif fields["type"] == "registry" and fields.get("ref"):
-            found.append(fields["ref"])
-    return tuple(found)
+def caches(build: Build, *, ours: bool) -> Caches:
+    """The caches that can be used; another engine than ours takes known steps from images alone."""
+    sources = ("registry", "local", "") if ours else ("registry", "")
+    targets = ("registry", "local", "inline", "") if ours else ()
+    return Caches(
+        [text for text in build.cache_from if kind_of(text) in sources],
+        [text for text in build.cache_to if kind_of(text) in targets],
+        Called("build.cache_from", "build.cache_to"),
+    )
 
 
 def ulimits(build: Build) -> tuple[Ulimit, ...]:

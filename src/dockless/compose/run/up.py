@@ -10,7 +10,8 @@ from dockless.compose.model import Project, Service
 from dockless.compose.run.converge import UpOptions, up_plan
 from dockless.compose.run.convert import Converter
 from dockless.compose.run.execute import Reporter
-from dockless.compose.run.images import ImageOptions, ensure_images
+from dockless.compose.run.image_options import ImageOptions
+from dockless.compose.run.images import ensure_images
 from dockless.compose.run.observe import Observed, observe, together
 from dockless.compose.run.order import ProjectError, in_order, with_dependencies
 from dockless.compose.run.plan import Plan

@@ -18,11 +18,13 @@ from dockless.client.api import Client
 from dockless.client.errors import RequestFailed
 from dockless.compose.model import Project
 from dockless.compose.run.actions import ConditionFailed
+from dockless.compose.run.builds import build_services
 from dockless.compose.run.converge import UpOptions
 from dockless.compose.run.convert import Converter
 from dockless.compose.run.execute import Context, Reporter, execute
 from dockless.compose.run.hooks import hooks_of
-from dockless.compose.run.images import ImageError, ImageOptions, build_services, image_name, inspect_images
+from dockless.compose.run.image_options import ImageError, ImageOptions, image_name
+from dockless.compose.run.images import inspect_images
 from dockless.compose.run.mounts import MountError
 from dockless.compose.run.names import PROJECT
 from dockless.compose.run.observe import Existing, containers_of
