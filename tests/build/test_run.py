@@ -162,10 +162,24 @@ def test_a_command_that_is_not_there_says_so(bench: "Bench") -> None:
     assert caught.value.status == 127
 
 
-@pytest.mark.parametrize("line", ["RUN --security=insecure true", "RUN --device=gpu true"])
-def test_what_is_not_granted_is_refused_by_name(bench: "Bench", line: str) -> None:
-    with pytest.raises(BuildError, match=r"--(security|device)"):
-        bench.build(f"FROM tiny\n{line}\n")
+@pytest.mark.parametrize("option", ["--security=insecure", "--device=gpu", "--network=host"])
+def test_what_is_not_granted_is_refused_by_name_before_anything_is_built(bench: "Bench", option: str) -> None:
+    with pytest.raises(BuildError, match=option.partition("=")[0]) as caught:
+        bench.build(f"FROM tiny\nRUN true\nRUN {option} true\n")
+    assert (caught.value.where, bench.started()) == ("Dockerfile:3", [])
+
+
+def test_what_is_granted_reaches_the_step(bench: "Bench") -> None:
+    """The host's network is granted to a build that is in it as a whole, too."""
+    dockerfile = "FROM tiny\nRUN --security=insecure true\nRUN --network=host true\nRUN true\n"
+    bench.build(dockerfile, entitlements=frozenset({"security.insecure", "network.host"}))
+    assert [(step.privileged, step.network) for step in bench.runner.ran] == [
+        (True, "default"), (False, "host"), (False, "default")
+    ]  # fmt: skip
+    bench.build("FROM tiny\nRUN --network=host true\n", network="host")
+    bench.build("FROM tiny\nONBUILD RUN --security=insecure true\n", tags=("parent",))
+    with pytest.raises(BuildError, match=r"security\.insecure is not allowed"):
+        bench.build("FROM parent\n")
 
 
 def test_a_cancelled_build_ends_its_step_and_keeps_the_finished_ones(bench: "Bench") -> None:

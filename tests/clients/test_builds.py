@@ -123,6 +123,30 @@ def test_what_was_built_is_written_down(dockless: Run, write: Write, tmp_path: P
     assert dockless("image", "inspect", "-f", "{{.Id}}", "two:3").stdout.strip() == image
 
 
+def test_a_step_gets_beyond_its_sandbox_only_what_is_granted(dockless: Run, write: Write) -> None:
+    steps = {
+        "RUN --security=insecure": ("security.insecure", "grep CapEff /proc/self/status > /seen"),
+        "RUN --network=host": ("network.host", "readlink /proc/self/ns/net > /seen"),
+    }
+    for line, (name, command) in steps.items():
+        write("ctx/Dockerfile", f"FROM busybox\n{line} {command}\n")
+        refused = dockless("build", "ctx", "--no-cache")
+        assert refused.returncode != 0
+        assert f"{name} is not allowed; build with --allow {name}" in refused.stderr and "2 | RUN" in refused.stderr
+        built(dockless, "ctx", "-t", "granted", "--allow", name)
+        seen = dockless("run", "--rm", "granted", "cat", "/seen").stdout.split()[-1]
+        if name == "network.host":
+            host = dockless("run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net").stdout
+            assert seen == host.strip()
+        else:
+            everything = dockless(
+                "run", "--rm", "--privileged", "busybox", "grep", "CapEff", "/proc/self/status"
+            ).stdout
+            assert seen == everything.split()[-1]
+    dockless("rmi", "granted")
+    assert "unknown entitlement else" in dockless("build", "ctx", "--allow", "else").stderr
+
+
 def test_the_cache_travels_in_a_folder(dockless: Run, write: Write, tmp_path: Path) -> None:
     write(
         "ctx/Dockerfile",

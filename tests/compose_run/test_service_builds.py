@@ -123,6 +123,23 @@ def test_a_cache_that_is_written_wrongly_is_refused_by_its_key(folder: Folder, k
     assert (done.returncode, f"build.{key} {text}: {why}" in done.stderr) == (1, True), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "option"), [("privileged: true", "--security=insecure"), ("entitlements: [network.host]", "--network=host")]
+)
+def test_what_a_service_grants_its_steps_they_have(folder: Folder, key: str, option: str) -> None:
+    folder.write(f"services: {{a: {{build: {{context: ., {key}}}}}}}")
+    folder.write(f"FROM busybox\nRUN {option} true\n", "Dockerfile")
+    done = folder.run("compose", "build")
+    if folder.stopped_by("the classic builder has nothing to grant"):
+        assert (done.returncode, f"build.{key.partition(':')[0]}: only dockless's own" in done.stderr) == (1, True)
+        return
+    assert done.returncode == 0, done.stderr
+    folder.write("services: {a: {build: .}}")
+    refused = folder.run("compose", "build")
+    assert (refused.returncode, "is not allowed" in refused.stderr) == (1, True), refused.stderr
+    folder.ok("rmi", "p-a")
+
+
 def test_an_agent_named_on_the_command_line_must_be_there_or_is_said_to_have_no_effect(folder: Folder) -> None:
     folder.write("services: {a: {build: .}}")
     folder.write("FROM busybox\n", "Dockerfile")

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from dockless.build import handover
+from dockless.build import entitlements, handover
 from dockless.build.cache import BuildCache, Record
 from dockless.build.cacheimages import cache_image, take_steps, with_steps
 from dockless.build.cachemounts import CacheMounts
@@ -109,6 +109,7 @@ class Builder:
         dockerfile = read_dockerfile(context, options)
         options = _with_epoch(options)
         plan = self.plan(dockerfile, options)
+        entitlements.check(dockerfile, plan, options)
         progress(Planned(plan.vertices))
         with self._layers.use():
             draft, records = self._carry_out(context, dockerfile, plan, options, progress, cancellation, resolve_base)

@@ -18,7 +18,8 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     proxies and the CA bundle for RUN come from it, nothing of it enters the image or a key. `secrets` by id; `ssh` by
     id are agent sockets; `contexts` are named contexts (a folder, or "docker-image://REF" as text). `epoch` is
     SOURCE_DATE_EPOCH in seconds. `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME`
-    those of the result, `max:NAME` those of all stages. `resources` are the limits of each step, which
+    those of the result, `max:NAME` those of all stages. `entitlements` are what steps may have beyond their sandbox
+    (entitlements.py). `resources` are the limits of each step, which
     has a cgroup of its own below `cgroup_parent` ("": ours).
     """
 
@@ -34,6 +35,7 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     no_cache_filter: tuple[str, ...] = ()
     pull: bool = False
     network: Literal["default", "none", "host"] = "default"
+    entitlements: frozenset[str] = frozenset()
     extra_hosts: tuple[tuple[str, str], ...] = ()
     shm_size: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()

@@ -19,6 +19,7 @@ from dockless.build import handover
 from dockless.build.copying import Destination, copy_selected
 from dockless.build.draft import Draft
 from dockless.build.emulation import runs_here
+from dockless.build.entitlements import refusal
 from dockless.build.events import Output, Vertex
 from dockless.build.owners import Owner
 from dockless.build.plan import PlannedStage
@@ -68,10 +69,8 @@ class PreparedMount(msgspec.Struct, frozen=True):
 
 def prepare(session: Session, planned: PlannedStage, draft: Draft, instruction: Run, vertex: Vertex) -> PreparedRun:
     """Expands and checks. Waits for the stages that are mounted. Raises `BuildError`, `MountError`, `WordError` …"""
-    if instruction.security != "sandbox":
-        raise session.error("--security=insecure is not granted: a step of a build stays in its sandbox", instruction)
-    if instruction.devices:
-        raise session.error("--device: devices are not given to a step of a build", instruction)
+    if refused := refusal(instruction, session.options):  # of a trigger: the file's own steps are checked before
+        raise session.error(refused, instruction)
     host = Platform.host()
     if not runs_here(draft.platform, host):
         message = f"a step for {draft.platform} cannot run on {host}: the kernel has no emulator for it"
@@ -89,6 +88,8 @@ def prepare(session: Session, planned: PlannedStage, draft: Draft, instruction: 
         "hosts": [list(pair) for pair in session.options.extra_hosts],
         "mounts": [_mount_key(mount) for mount in mounts],
     }
+    if instruction.security == "insecure":
+        key["security"] = instruction.security
     return PreparedRun(
         instruction=instruction,
         argv=argv,
@@ -139,6 +140,7 @@ def carry_out(session: Session, prepared: PreparedRun, draft: Draft, vertex: Ver
             upper=upper,
             work=work,
             network=prepared.network,  # type: ignore[arg-type]
+            privileged=prepared.instruction.security == "insecure",
             binds=tuple(lent.binds),
             tmpfs=tuple(lent.tmpfs),
             extra_hosts=session.options.extra_hosts,

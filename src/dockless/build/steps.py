@@ -96,7 +96,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     and are empty but for mount points. `env` is complete (PATH and HOME included). `user` is as the Dockerfile says
     it (`name`, `uid`, `name:group`, "" for root), resolved by the runner in the root's own /etc/passwd and /etc/group.
     `cwd` exists. `network`: "default" has a way out and the host's resolvers, "none" only a loopback, "host" the
-    host's own. `extra_hosts` are (name, address) pairs for /etc/hosts ("host-gateway" is resolved by the runner).
+    host's own. `privileged`: as a privileged container.
+    `extra_hosts` are (name, address) pairs for /etc/hosts ("host-gateway" is resolved by the runner).
     `resources` are limits in the OCI specification's form, `cgroup_parent` is the cgroup that the
     step's is made in ("": the runner's own).
     Whatever the runner puts over files of the root (/etc/resolv.conf, /etc/hosts, /proc …) must leave no trace in
@@ -115,6 +116,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     work: Path
     hostname: str = "buildkitsandbox"
     network: Network = "default"
+    privileged: bool = False
     binds: tuple[Bind, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
     extra_hosts: tuple[tuple[str, str], ...] = ()

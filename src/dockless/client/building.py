@@ -90,6 +90,7 @@ def parameters(query: BuildQuery) -> "Query":
         "platform": query.platform,
         "networkmode": query.network_mode,
         "extrahosts": query.extra_hosts,
+        "allow": query.allow,
         "nocache": query.no_cache,
         "nocachefilter": query.no_cache_filter,
         "check": query.check,
@@ -117,7 +118,12 @@ def parameters(query: BuildQuery) -> "Query":
 
 
 def _ours_only(query: BuildQuery) -> list[str]:
-    found = {"no-cache-filter": query.no_cache_filter, "cache-to": query.cache_to, "check": query.check}
+    found = {
+        "allow": query.allow,
+        "no-cache-filter": query.no_cache_filter,
+        "cache-to": query.cache_to,
+        "check": query.check,
+    }
     return [f"--{name}" for name, value in found.items() if value]
 
 

@@ -17,6 +17,7 @@ import msgspec
 from dockless.build.builder import Builder
 from dockless.build.cacheimages import holds_steps
 from dockless.build.download import DownloadError
+from dockless.build.entitlements import check_known
 from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import BuildEvent, classic_messages, trace
 from dockless.build.options import BuildOptions
@@ -166,6 +167,7 @@ class Building:
         if "," in query.platform:
             why = "a build here makes the image of one platform; build once for each, with a tag of its own"
             raise BuildError(f'platform "{query.platform}": {why}')
+        check_known(query.allow)
         name, text = lent.dockerfile or (query.dockerfile or "Dockerfile", None)
         return BuildOptions(
             dockerfile=name,
@@ -180,6 +182,7 @@ class Building:
             no_cache_filter=query.no_cache_filter,
             pull=query.pull,
             network="none" if network == "none" else "host" if network == "host" else "default",
+            entitlements=frozenset(query.allow),
             extra_hosts=tuple(_host(entry) for entry in query.extra_hosts),
             shm_size=query.shm_size,
             ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in query.ulimits),

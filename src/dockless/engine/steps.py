@@ -221,6 +221,7 @@ def _spec(step: Step, files: Files, identity: str) -> Spec:
         cwd=step.cwd,
         user=user,
         hostname=step.hostname,
+        privileged=step.privileged,
         network=step.network != "host",
         host_namespaces=shared,
         mounts=mounts,

@@ -147,6 +147,7 @@ def build_query(query: Query, registry_config: str, lending: str = "") -> BuildQ
         platform=query.text("platform"),
         network_mode=query.text("networkmode"),
         extra_hosts=tuple(host for host in query.all("extrahosts") if host),
+        allow=tuple(name for name in query.all("allow") if name),
         no_cache=query.flag("nocache"),
         no_cache_filter=query.all("nocachefilter"),
         check=query.flag("check"),

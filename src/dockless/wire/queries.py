@@ -42,7 +42,8 @@ class Ulimit(Message, frozen=True, kw_only=True):
 class BuildQuery(Struct, frozen=True, kw_only=True):
     """A build as the classic builder is asked for it. `pull`: fetch newer bases; `quiet`: only the id is answered;
     ours: `stand_ins`, whether one may take the place of a base that cannot be pulled; `no_cache_filter`, the stages
-    that are built anew; `cache_to`, the names of images that are to hold the cache; `check`, nothing but the build
+    that are built anew; `allow`, the entitlements that are granted;
+    `cache_to`, the names of images that are to hold the cache; `check`, nothing but the build
     checks; `lending`, which the client makes.
 
     An argument of `build_args` without a value takes the default. Sizes in bytes, CPU times in microseconds.
@@ -56,6 +57,7 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     platform: str = ""
     network_mode: str = ""
     extra_hosts: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
     no_cache: bool = False
     no_cache_filter: tuple[str, ...] = ()
     check: bool = False

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("build", short_help="Build an image from a Dockerfile")
 @click.option("--add-host", multiple=True, help="Add a custom host-to-IP mapping (host:ip)")
+@click.option("--allow", multiple=True, help="Grant the steps network.host or security.insecure")
 @click.option("--build-arg", multiple=True, metavar="KEY=VALUE", help="Set build-time variables")
 @click.option("--build-context", multiple=True, metavar="NAME=FOLDER", help="Additional contexts, or images to take")
 @click.option("--cache-from", multiple=True, help="Where known steps come from: an image, or type=local,src=FOLDER")
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
 @click.option("--rm", "remove", type=bool, default=True, help="Remove intermediate containers after a successful build")
 @click.option("--sbom", default="false", help="Whether an SBOM attestation is made (only false)")
 @click.option("--secret", multiple=True, metavar="id=NAME,src=FILE", help="Secrets for RUN --mount=type=secret")
-@click.option("--security-opt", multiple=True, help="Refused: a step of a build stays in its sandbox")
+@click.option("--security-opt", multiple=True, help="Refused: see --allow security.insecure")
 @click.option("--shm-size", default="", help="Size of /dev/shm")
 @click.option("--ssh", multiple=True, metavar="default|NAME=SOCKET|NAME=KEY", help="Agents for RUN --mount=type=ssh")
 @click.option("-t", "--tag", multiple=True, help="Name and optionally a tag in the name:tag format")
@@ -100,7 +101,9 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
     if flags["isolation"] not in ("", "default"):
         raise Failure(f"--isolation={flags['isolation']}: on Linux there is only default")
     if flags["security_opt"]:
-        raise Failure("--security-opt: a step of a build stays in its sandbox; there is no other")
+        raise Failure(
+            "--security-opt: a step of a build stays in its sandbox, unless --allow security.insecure is given"
+        )
     outputs = parse_outputs(flags["output"], push=flags["push"])
     with ExitStack() as stack:
         agents = stack.enter_context(build_options.ssh_agents(flags["ssh"], session.environ))
@@ -181,6 +184,7 @@ def _query(session: Session, flags: dict[str, Any], path: str, dockerfile: str) 
         platform=flags["platform"],
         network_mode=flags["network"],
         extra_hosts=tuple(text.replace("=", ":", 1) for text in flags["add_host"]),
+        allow=tuple(dict.fromkeys(flags["allow"])),
         no_cache=flags["no_cache"],
         no_cache_filter=tuple(name for text in flags["no_cache_filter"] for name in text.split(",") if name),
         pull=flags["pull"],

@@ -7,10 +7,9 @@ from typing import Any
 from dockless.compose.model import Build, Project, Service
 from dockless.compose.run import names
 from dockless.compose.run.image_options import ImageOptions, image_name
-from dockless.compose.run.lending import needed_services
+from dockless.compose.run.lending import INSECURE, needed_services
 
 _SERVICE = "service:"
-_INSECURE = "security.insecure"
 
 
 def bake_file(project: Project, services: Iterable[Service], options: ImageOptions, *, push: bool) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def _target(
             f"{name}={limit.single}" if limit.single else f"{name}={limit.soft}:{limit.hard}"
             for name, limit in sorted(build.ulimits.items())
         ],
-        "entitlements": [*build.entitlements, *([_INSECURE] if build.privileged else [])],
+        "entitlements": [*build.entitlements, *([INSECURE] if build.privileged else [])],
         "extra-hosts": {host: ",".join(found) for host, found in sorted(build.extra_hosts.items())},
         "output": [_output(build, push=push and bool(service.image))],
     }

@@ -96,7 +96,7 @@ def _build(
     else:
         context = open_context(Path(build.context), build.dockerfile, build.dockerfile_inline or None)
         name = context.dockerfile
-    query = _build_query(project, service, build, name, options)
+    query = _build_query(project, service, build, name, options, ours=client.is_ours)
     for key in refusals(build, options.build_ssh, ours=client.is_ours, platforms=options.all_platforms):
         say(f"`{key}` is not supported by the engine's builder and has no effect")
     with ExitStack() as stack:
@@ -127,10 +127,10 @@ def build_platform(project: Project, service: Service, build: Build) -> str:
 
 
 def _build_query(
-    project: Project, service: Service, build: Build, dockerfile: str, options: ImageOptions
+    project: Project, service: Service, build: Build, dockerfile: str, options: ImageOptions, *, ours: bool
 ) -> BuildQuery:
     from dockless.client.building import is_remote
-    from dockless.compose.run.lending import ulimits
+    from dockless.compose.run.lending import entitlements, ulimits
 
     arguments = {**build.args, **options.build_args}
     environment = project.environment
@@ -149,6 +149,7 @@ def _build_query(
         platform=build_platform(project, service, build),
         network_mode=build.network,
         extra_hosts=tuple(f"{host}:{address}" for host, found in build.extra_hosts.items() for address in found),
+        allow=entitlements(build, ours=ours),
         no_cache=options.no_cache or build.no_cache,
         pull=options.pull_bases or build.pull,
         shm_size=int(build.shm_size),

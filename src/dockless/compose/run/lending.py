@@ -17,6 +17,7 @@ from dockless.compose.run.context import BuildContext
 from dockless.wire.building import IMAGE_SCHEME
 from dockless.wire.queries import Ulimit
 
+INSECURE = "security.insecure"
 _SERVICE = "service:"
 
 
@@ -52,9 +53,7 @@ def needed_services(project: Project, build: Build) -> list[Service]:
 def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool, platforms: bool) -> list[str]:
     """The keys that have no effect on this engine; `platforms`: whether all of them were asked for."""
     found: dict[str, object] = {
-        "entitlements": build.entitlements,
         "isolation": build.isolation,
-        "privileged": build.privileged,
         "provenance": build.provenance not in ("", "false"),
         "sbom": build.sbom not in ("", "false"),
         "platforms` of other machines than the engine's in `platforms": platforms and build.platforms[1:],
@@ -67,6 +66,14 @@ def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool, platforms: boo
     ]
     unusable += [f"cache_to` of the type `{kind_of(text)}" for text in build.cache_to if text not in usable.texts_to]
     return [*dict.fromkeys(unusable), *(key for key, value in found.items() if value)]
+
+
+def entitlements(build: Build, *, ours: bool) -> tuple[str, ...]:
+    """What the steps are granted; `privileged` is another word for one of them. Raises `LendingError`."""
+    asked = {"privileged": build.privileged, "entitlements": build.entitlements}
+    if not ours and (keys := [f"build.{key}" for key, value in asked.items() if value]):
+        raise LendingError(f"{', '.join(keys)}: only dockless's own engine can grant that (unset DOCKER_HOST)")
+    return tuple(dict.fromkeys([*build.entitlements, *([INSECURE] if build.privileged else [])]))
 
 
 def caches(build: Build, *, ours: bool) -> Caches:
