@@ -36,7 +36,7 @@ def write(folder: Path, rotation: Rotation, lines: list[str] = LINES, follow: li
         os.close(into)
         await journal.drain(5)
         if task is not None:
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 60)
 
     asyncio.run(work())
 
@@ -127,7 +127,7 @@ for n in range({lines}):
             env=environment,
         )
         try:
-            engine.wait(0.35 + 0.003 * kills)
+            engine.wait(0.35 * 1.05**kills)  # a busy machine gives each more and more time
             break
         except subprocess.TimeoutExpired:
             engine.send_signal(signal.SIGKILL)

@@ -81,7 +81,7 @@ class Lab:
         return Result(status, texts[0], texts[1])
 
     async def exited(self, id: str) -> ExitStatus:
-        return await asyncio.wait_for(asyncio.shield(self._exit(id)), 20)
+        return await asyncio.wait_for(asyncio.shield(self._exit(id)), 60)
 
     async def forget(self, started: Started) -> None:
         await self.launcher.forget(started.id)
@@ -151,7 +151,7 @@ def launcher_processes(places: Places) -> list[int]:
 
 
 def wait_until_gone(places: Places) -> list[int]:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (left := launcher_processes(places)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return left

@@ -19,12 +19,17 @@ from dockless.places import Places
 
 def test_output_and_status_wait_for_the_next_engine(lab: Play) -> None:
     async def scenario(lab: Lab) -> None:
-        started = await lab.start(["sh", "-c", "echo one; sleep 0.05; echo two; exit 3"])
+        started = await lab.start(["sh", "-c", "echo one; read line; echo two; exit 3"], stdin=True)
+        assert started.stdin is not None
+        into = os.dup(started.stdin)
         close(started)
         await lab.launcher.close()
-        await asyncio.sleep(0.3)
+        os.write(into, b"go on\n")
+        os.close(into)
         second = await Launcher.connect(lab.places)
-        (found,) = await second.list()
+        while (found := (await second.list())[0]).exit is None:
+            close(found)
+            await asyncio.sleep(0.01)
         assert (found.id, found.pid, found.start_time) == (started.id, started.pid, started.start_time)
         assert found.exit == ExitStatus(3)
         assert found.stdout is not None
@@ -46,7 +51,7 @@ def test_an_engine_hears_of_the_end_of_what_another_started(lab: Play) -> None:
         (found,) = await second.list()
         signal.pidfd_send_signal(found.pidfd, signal.SIGTERM)
         signal.pidfd_send_signal(found.pidfd, signal.SIGKILL)
-        assert await asyncio.wait_for(heard, 10) == (started.id, ExitStatus(137, 9, False))
+        assert await asyncio.wait_for(heard, 60) == (started.id, ExitStatus(137, 9, False))
         await second.close()
         close(found)
         await lab.exited(started.id)
@@ -82,7 +87,7 @@ def test_a_dead_engine_is_started_again_while_containers_live(lab: Play, tmp_pat
         started = await lab.start(["sleep", "60"])
         await lab.launcher.close()
         await first.close(bye=False)
-        for _ in range(500):
+        for _ in range(6000):
             if marker.exists() and marker.read_text().count("the engine\n") >= 2:
                 break
             await asyncio.sleep(0.01)
@@ -193,11 +198,11 @@ def test_containers_outlive_a_killed_launcher_and_are_adopted(lab: Play, places:
     async def scenario(lab: Lab) -> None:
         lost = asyncio.Event()
         lab.launcher.on_lost = lost.set
-        started = await lab.start(["sh", "-c", "sleep 0.5; echo last words; exit 5"])
+        started = await lab.start(["sh", "-c", "read line; echo last words; exit 5"], stdin=True)
         other = await lab.start(["sleep", "60"])
         (pid,) = launcher_processes(places)
         os.kill(pid, signal.SIGKILL)
-        await asyncio.wait_for(lost.wait(), 10)
+        await asyncio.wait_for(lost.wait(), 60)
         with pytest.raises(LauncherLost):
             await lab.launcher.list()
         second = await Launcher.connect(places)
@@ -207,15 +212,16 @@ def test_containers_outlive_a_killed_launcher_and_are_adopted(lab: Play, places:
         second.on_exit = lambda id, status: heard[id].set_result(status)
         for one in (started, other):
             assert await second.adopt(one, lab.cgroup(one.id))
-        assert started.stdout is not None
+        assert started.stdout is not None and started.stdin is not None
+        os.write(started.stdin, b"go on\n")
         assert await asyncio.to_thread(os.read, started.stdout.read, 100) == b"last words\n"
         inside = await second.exec("x", other.id, process("hostname"))
         assert inside.stdout is not None
         assert (await asyncio.to_thread(os.read, inside.stdout.read, 100)).decode().strip() == other.id
         # 255 where the kernel tells a stranger nothing.
-        assert (await asyncio.wait_for(heard[started.id], 10)).code in (5, 255)
+        assert (await asyncio.wait_for(heard[started.id], 60)).code in (5, 255)
         signal.pidfd_send_signal(other.pidfd, signal.SIGKILL)
-        assert (await asyncio.wait_for(heard[other.id], 10)).code in (137, 255)
+        assert (await asyncio.wait_for(heard[other.id], 60)).code in (137, 255)
         while (exited := [one for one in await held(second) if one.exit]) and len(exited) < 3:
             await asyncio.sleep(0.01)
         for one in (started, other, inside):

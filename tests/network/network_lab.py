@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import queue
 import socket
 import subprocess
 import threading
@@ -22,6 +23,7 @@ class Lab:
         self.fabric = Fabric.open(places)
         self.sandboxes: dict[str, Sandbox] = {}
         self.networks: dict[str, NetworkSpec] = {}
+        self._begun: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closing: list[Callable[[], object]] = []
         self._home = netns.current()
 
@@ -73,7 +75,7 @@ class Lab:
     ) -> socket.socket:
         with self.inside(sandbox):
             made = socket.socket(family, kind)
-        made.settimeout(10)
+        made.settimeout(30)
         self._closing.append(made.close)
         return made
 
@@ -88,6 +90,15 @@ class Lab:
             connected.sendall(question)
             connected.shutdown(socket.SHUT_WR)
             return read_all(connected)
+
+    def begin(self, address: str, port: int, question: bytes) -> socket.socket:
+        """A connection from the host that an `echo` has accepted and heard the first byte of; its side is open."""
+        while not self._begun.empty():
+            self._begun.get()
+        made = self.connect(None, address, port)
+        made.sendall(question)
+        self._begun.get(timeout=30)
+        return made
 
     def serve(
         self,
@@ -124,6 +135,8 @@ class Lab:
         """Answers with its name, a colon and what it got, once the client has ended its side."""
 
         def handler(connected: socket.socket) -> None:
+            connected.recv(1, socket.MSG_PEEK)
+            self._begun.put(name)
             connected.sendall(name.encode() + b":" + read_all(connected))
 
         return self.serve(sandbox, handler, address, port)

@@ -125,7 +125,7 @@ def test_a_removed_network_has_no_bridge_any_more(lab: Lab) -> None:
     spec = lab.network("one", "172.30.0.0/16")
     assert len(fabric_links(lab)) == len(before) + 1
     lab.fabric.remove_network(spec.id)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while fabric_links(lab) != before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert fabric_links(lab) == before
@@ -329,7 +329,7 @@ def _resolve(lab: Lab, sandbox: Sandbox, name: str) -> bytes:
         "import socket,struct,sys;"
         "q=struct.pack('!6H',7,0x100,1,0,0,0)+b''.join(bytes([len(l)])+l.encode() for l in sys.argv[1].split('.'))"
         "+bytes([0,0,1,0,1]);"
-        "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(5);s.sendto(q,('127.0.0.11',53));"
+        "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(20);s.sendto(q,('127.0.0.11',53));"
         "print(socket.inet_ntoa(s.recv(512)[-4:]))"
     )
     return lab.run(sandbox, sys.executable, "-c", script, name).stdout.encode()

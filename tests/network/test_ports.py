@@ -104,9 +104,7 @@ def test_an_address_that_the_host_does_not_have_is_named(lab: Lab) -> None:
 
 def test_other_targets_for_the_same_port_keep_open_connections(lab: Lab, web: list[tuple[str, int]]) -> None:
     port = lab.fabric.publish("web", tcp(web[0]))
-    held = lab.connect(None, "127.0.0.1", port)
-    held.sendall(b"begun before")
-    time.sleep(0.05)
+    held = lab.begin("127.0.0.1", port, b"begun before")
     assert lab.fabric.publish("web", tcp(web[1], number=port)) == port
     assert lab.ask(None, "127.0.0.1", port) == b"3:hello"
     held.shutdown(socket.SHUT_WR)
@@ -122,7 +120,7 @@ def test_no_request_is_dropped_while_targets_change(lab: Lab, web: list[tuple[st
     def ask(number: int) -> None:
         while not stop.is_set():
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=10) as connected:
+                with socket.create_connection(("127.0.0.1", port), timeout=30) as connected:
                     connected.sendall(b"x")
                     connected.shutdown(socket.SHUT_WR)
                     if not read_all(connected).endswith(b":x"):
@@ -134,21 +132,20 @@ def test_no_request_is_dropped_while_targets_change(lab: Lab, web: list[tuple[st
     clients = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
     for client in clients:
         client.start()
-    for number in range(60):
-        lab.fabric.publish("web", tcp(*web[: number % 3 + 1], number=port))
+    changes = 0
+    while changes < 60 or min(answered) <= 10:
+        lab.fabric.publish("web", tcp(*web[: changes % 3 + 1], number=port))
+        changes += 1
         time.sleep(0.01)
     stop.set()
     for client in clients:
         client.join()
     assert wrong == []
-    assert min(answered) > 10
 
 
 def test_an_unpublished_port_refuses_and_its_open_connections_go_on(lab: Lab, web: list[tuple[str, int]]) -> None:
     port = lab.fabric.publish("web", tcp(web[0]))
-    held = lab.connect(None, "127.0.0.1", port)
-    held.sendall(b"still")
-    time.sleep(0.05)
+    held = lab.begin("127.0.0.1", port, b"still")
     lab.fabric.unpublish("web")
     with pytest.raises(ConnectionRefusedError):
         lab.connect(None, "127.0.0.1", port)
@@ -158,9 +155,7 @@ def test_an_unpublished_port_refuses_and_its_open_connections_go_on(lab: Lab, we
 
 def test_a_target_that_leaves_its_network_cuts_its_connections(lab: Lab, web: list[tuple[str, int]]) -> None:
     port = lab.fabric.publish("web", tcp(web[0]))
-    held = lab.connect(None, "127.0.0.1", port)
-    held.sendall(b"begun")
-    time.sleep(0.05)
+    held = lab.begin("127.0.0.1", port, b"begun")
     lab.fabric.detach(None, lab.networks["one"].id, "web-2")
     with pytest.raises(ConnectionResetError):
         held.recv(1)
@@ -174,7 +169,7 @@ def test_the_end_of_one_direction_leaves_the_other_open(lab: Lab) -> None:
     def handler(connected: socket.socket) -> None:
         connected.sendall(b"greeting")
         connected.shutdown(socket.SHUT_WR)
-        go_on.wait(10)
+        go_on.wait(30)
         got.append(read_all(connected))
 
     got: list[bytes] = []
@@ -184,7 +179,7 @@ def test_the_end_of_one_direction_leaves_the_other_open(lab: Lab) -> None:
     connected.sendall(b"answer after the end")
     connected.shutdown(socket.SHUT_WR)
     go_on.set()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not got and time.monotonic() < deadline:
         time.sleep(0.01)
     assert got == [b"answer after the end"]
@@ -194,12 +189,14 @@ def test_a_reset_is_passed_on_in_both_directions(lab: Lab) -> None:
     lab.network("one", "172.30.0.0/16")
     sandbox = lab.container("a", "one", "172.30.0.2/16")
     seen: list[str] = []
+    arrived = threading.Event()
     linger = struct.pack("ii", 1, 0)
 
     def handler(connected: socket.socket) -> None:
         if connected.recv(1) == b"r":
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             return
+        arrived.set()
         try:
             connected.recv(1)
         except ConnectionResetError:
@@ -212,10 +209,10 @@ def test_a_reset_is_passed_on_in_both_directions(lab: Lab) -> None:
         connected.recv(1)
     connected = lab.connect(None, "127.0.0.1", port)
     connected.sendall(b"x")
-    time.sleep(0.05)
+    assert arrived.wait(30)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     connected.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not seen and time.monotonic() < deadline:
         time.sleep(0.01)
     assert seen == ["reset"]
@@ -240,7 +237,7 @@ def test_bulk_data_arrives_whole_both_ways_at_once(lab: Lab, size: int) -> None:
     sender.start()
     assert read_all(connected) == back
     sender.join()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not got and time.monotonic() < deadline:
         time.sleep(0.01)
     assert got == [there]
@@ -265,7 +262,7 @@ def test_a_reader_that_does_not_read_stops_the_writer_and_nobody_else(lab: Lab) 
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.connect(("127.0.0.1", port))
     settled = -1
-    while settled != sent[0]:
+    while not settled or settled != sent[0]:  # zero: the server has not had its turn yet
         settled = sent[0]
         time.sleep(0.3)
     # Sockets' buffers and one pipe, not what a server may want to send.
@@ -329,7 +326,7 @@ def test_a_lack_of_descriptors_delays_and_breaks_nothing(lab: Lab, web: list[tup
     time.sleep(0.3)
     for client in clients:
         client.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
             assert lab.ask(None, "127.0.0.1", port) == b"2:hello"

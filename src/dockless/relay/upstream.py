@@ -20,7 +20,7 @@ _MAX_SERVERS = 3
 #: how long a client waits for us (resolv.conf(5), timeout).
 _ATTEMPTS = 3
 _ATTEMPT_SECONDS = 1.5
-_QUESTION_SECONDS = _ATTEMPTS * _ATTEMPT_SECONDS
+QUESTION_SECONDS = _ATTEMPTS * _ATTEMPT_SECONDS
 #: How long all servers together are waited for once none of them has answered: a host without a network must not keep
 #: every program in every container waiting. The first answer, to whatever question, ends it.
 _SILENT_SECONDS = 1.0
@@ -134,7 +134,7 @@ class _UdpQuestion:
         self._done = done
         self._open: dict[int, tuple[socket.socket, int]] = {}
         self._attempts = 0
-        self._end = time.monotonic() + (_SILENT_SECONDS if silent else _QUESTION_SECONDS)
+        self._end = time.monotonic() + (_SILENT_SECONDS if silent else QUESTION_SECONDS)
         self._timer: Timer | None = None
         self._unhelpful: bytes | None = None
         if silent:
@@ -226,7 +226,7 @@ class _TcpQuestion:
         self._identifier = int.from_bytes(os.urandom(2), "big")
         self._received = b""
         self._connecting: Connecting | None = None
-        self._timer = loop.later(_QUESTION_SECONDS, self._give_up)
+        self._timer = loop.later(QUESTION_SECONDS, self._give_up)
         self._connecting = Connecting(loop, targets, self._connected, HURRIED_SECONDS)
 
     def _connected(self, connected: socket.socket | None, _: Target | None, _errno: int) -> None:
