@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +16,10 @@ from typing import Any
 import collected
 import pytest
 
-pytestmark = pytest.mark.keeps
+import own_engine
+from own_engine import COMMAND as OURS
 
-OURS = (sys.executable, "-P", "-m", "dockless.cli")
+pytestmark = pytest.mark.keeps
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +39,7 @@ def served(shared: Path) -> collected.Served:
 def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected.Taken]]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}  # no proxies, no CA bundle
     environ = kept | {"DOCKLESS_ROOT": str(shared / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(shared)}
-    serving = subprocess.Popen([*OURS, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")
-    assert serving.stdout is not None
-    socket = Path(serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=unix://"))
-    serving.stdout.readline()
-    try:
+    with own_engine.serving(environ):
         run(OURS, environ, "import", str(shared / "base.tar"), "tiny:latest")
         run(OURS, environ, "save", "-o", str(shared / "tiny.tar"), "tiny:latest")
         reports = check_all((*OURS, "build"), environ, shared)
@@ -52,13 +48,6 @@ def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected
         built = [name for name in collected.NAMES if name not in failed]
         run(OURS, environ, "save", "-o", str(shared / "ours.tar"), *(f"built-{name}" for name in built))
         yield collected.take_apart(shared / "ours.tar") | failed | reports
-    finally:
-        serving.send_signal(signal.SIGINT)
-        assert serving.wait(timeout=60) == 0
-        serving.stdout.close()
-        deadline = time.monotonic() + 20
-        while socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

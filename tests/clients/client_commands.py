@@ -1,11 +1,10 @@
 """Runs a command as a client of the engine under test would."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-COMMAND = (sys.executable, "-P", "-m", "dockless.cli")
+from own_engine import COMMAND as COMMAND
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

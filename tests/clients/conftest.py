@@ -2,15 +2,15 @@
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import docker
 import pytest
 from client_commands import COMMAND, Run, runner
+
+import own_engine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,19 +37,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
 @pytest.fixture(scope="session")
 def host(environ: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The engine's address, as `dockless serve` prints it; at the end it must go, and everything with it."""
-    serving = subprocess.Popen([*COMMAND, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")
-    assert serving.stdout is not None
-    address = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
-    assert serving.stdout.readline() == "export DOCKER_BUILDKIT=0\n"
-    yield address
-    serving.send_signal(signal.SIGINT)
-    assert serving.wait(timeout=20) == 0
-    serving.stdout.close()
-    deadline = time.monotonic() + 20
-    while Path(address.removeprefix("unix://")).exists():
-        assert time.monotonic() < deadline, "the engine is still there: something was left running"
-        time.sleep(0.05)
-    time.sleep(0.2)
+    with own_engine.serving(environ) as address:
+        yield address
 
 
 @pytest.fixture

@@ -24,9 +24,11 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from test_compose_of_docker import TheirFolder
-from test_scenarios import COMMAND, Folder, until
+from test_scenarios import Folder
 
+import own_engine
 from dockless.client.connect import connect
+from waiting import until
 
 STORIES = Path(__file__).parent / "stories"
 
@@ -62,19 +64,8 @@ def engine_for(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, str],
         yield {"DOCKER_HOST": address}, address
         return
     engine = {"DOCKLESS_ROOT": str(request.getfixturevalue("made")), "DOCKLESS_IDLE_SECONDS": "1"}
-    serving = subprocess.Popen(
-        [*COMMAND, "serve"],
-        env=Folder(Path.cwd(), engine).environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert serving.stdout is not None
-        yield engine, serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
-    finally:
-        serving.terminate()
-        serving.communicate(timeout=30)
+    with own_engine.serving(Folder(Path.cwd(), engine).environment) as address:
+        yield engine, address
 
 
 def plain(text: str) -> list[Any]:

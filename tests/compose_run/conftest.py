@@ -5,19 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import docker_peer
+import own_engine
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-APPLETS = """cat cut date df echo env false grep head hostname httpd id ip kill ls mkdir mknod mount nc ping ps rm sed
-sh sleep stat tail test touch tr true unshare wc wget"""
-BUSYBOX = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if Path(path).exists()), None)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(
         [sys.executable, "-m", "dockless.cli", "pull", "busybox"], env=os.environ | engine, check=True, timeout=300
     )
-    time.sleep(2)
+    own_engine.ended(engine)
     yield root
     shutil.rmtree(root)
 
@@ -70,12 +67,9 @@ def on_docker(dockerd: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dockerd of our own, in a network namespace of its own, with a busybox image."""
-    busybox = os.environ.get("DOCKLESS_TEST_BUSYBOX") or BUSYBOX
-    if busybox is None:
-        pytest.skip("needs a static busybox")
     base = Path(tmp_path_factory.mktemp("dockerd"))
     with docker_peer.dockerd(base) as daemon:
-        _make_busybox(daemon.address, busybox, base)
+        _make_busybox(daemon.address)
         yield daemon.address
     shutil.rmtree(base, ignore_errors=True)
 
@@ -84,34 +78,19 @@ def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def dockerd26(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dockerd that speaks API 1.45, as Docker Compose 2.40 likes it better; with the same image."""
     program = os.environ.get("DOCKLESS_TEST_DOCKERD_26")
-    busybox = os.environ.get("DOCKLESS_TEST_BUSYBOX") or BUSYBOX
-    if program is None or busybox is None:
-        pytest.skip("needs dockerd 26 (DOCKLESS_TEST_DOCKERD_26) and a static busybox")
+    if program is None:
+        pytest.skip("needs dockerd 26 (DOCKLESS_TEST_DOCKERD_26)")
     base = Path(tmp_path_factory.mktemp("dockerd26"))
     with docker_peer.dockerd(base, program) as daemon:
-        _make_busybox(daemon.address, busybox, base)
+        _make_busybox(daemon.address)
         yield daemon.address
     shutil.rmtree(base, ignore_errors=True)
 
 
-def _make_busybox(address: str, busybox: str, base: Path) -> None:
+def _make_busybox(address: str) -> None:
     """An image with nothing in it but a static busybox, imported through our own client."""
-    import io
-    import tarfile
-
     from dockless.client.connect import connect
 
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(os.path.realpath(busybox), arcname="bin/busybox")
-        for applet in APPLETS.split():
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            archive.addfile(link)
-        for folder in ("tmp", "etc", "root"):
-            member = tarfile.TarInfo(folder)
-            member.type, member.mode = tarfile.DIRTYPE, 0o755
-            archive.addfile(member)
     with connect({"DOCKER_HOST": address}) as client:
-        for _ in client.images.import_(buffer.getvalue(), repo="busybox", tag="latest", changes=['CMD ["sh"]']):
+        for _ in client.images.import_(own_engine.busybox_tree(), repo="busybox", tag="latest", changes=['CMD ["sh"]']):
             pass

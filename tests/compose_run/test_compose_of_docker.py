@@ -6,14 +6,16 @@ the control, and a few scenarios do for that.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import test_keys as keys
 import test_scenarios as scenarios
-from test_scenarios import COMMAND, REAL_COMPOSE, Folder
+from test_scenarios import REAL_COMPOSE, Folder
+
+import own_engine
 
 pytestmark = [pytest.mark.skipif(REAL_COMPOSE is None, reason="needs Docker Compose"), pytest.mark.peer]
 
@@ -59,24 +61,12 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[TheirFold
     path = tmp_path / "p"
     path.mkdir()
     found = TheirFolder(path, request.getfixturevalue(f"on_{request.param}"))
-    serving = None
-    if request.param == "dockless":
-        # Docker's own tool does not start our engine: `serve` does, and keeps it.
-        serving = subprocess.Popen(
-            [*COMMAND, "serve"], env=found.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert serving.stdout is not None
-        found.host = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
-    yield found
-    if names := found.ok("container", "ls", "-aq").split():
-        found.ok("container", "rm", "-f", "-v", *names)
-    if networks := found.ok("network", "ls", "-q", "--filter", "type=custom").split():
-        found.ok("network", "rm", *networks)
-    if volumes := found.ok("volume", "ls", "-q").split():
-        found.ok("volume", "rm", *volumes)
-    if serving is not None:
-        serving.terminate()
-        serving.communicate(timeout=30)
+    with ExitStack() as engine:
+        if request.param == "dockless":
+            # Docker's own tool does not start our engine: `serve` does, and keeps it.
+            found.host = engine.enter_context(own_engine.serving(found.environment))
+        yield found
+        found.clear()
 
 
 @on_our_engine

@@ -34,12 +34,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Folder]:
     found = Folder(path, engine | {"KEYS_VALUE": "out of the environment", "KEYS_DEVICE": a_device(), "PWD": str(path)})
     yield found
     found.run("down", "-v", "-t", "0", "--remove-orphans")
-    if names := found.ok("container", "ls", "-aq").split():
-        found.ok("container", "rm", "-f", "-v", *names)
-    if networks := found.ok("network", "ls", "-q", "--filter", "type=custom").split():
-        found.ok("network", "rm", *networks)
-    if volumes := found.ok("volume", "ls", "-q").split():
-        found.ok("volume", "rm", *volumes)
+    found.clear()
 
 
 def a_device() -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from test_scenarios import REAL_COMPOSE, Folder, until
+from test_scenarios import REAL_COMPOSE, Folder
 
 from dockless.compose.errors import ComposeError
 from dockless.compose.run.artifact import Layer, NoComposeArtifact, files_of, manifest_of
 from dockless.compose.run.remote import GitReference, RemoteFiles, git_reference
+from waiting import until
 
 NOWHERE = "unix:///nowhere/docker.sock"
 STACK = """

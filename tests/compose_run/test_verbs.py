@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from projects import NOTHING, facts, project_of
-from test_scenarios import Folder, until
+from test_scenarios import Folder
 from test_scenarios import folder as folder
 
 from dockless.compose.run.converge import UpOptions, up_plan
 from dockless.compose.run.convert import Converter
 from dockless.compose.run.digests import canonical
 from dockless.compose.run.order import with_dependencies
+from waiting import until
 
 ONE = "services: {a: {image: busybox, command: sleep 1000, stop_signal: SIGKILL}}"
 

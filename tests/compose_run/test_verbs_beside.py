@@ -12,7 +12,9 @@ from typing import NamedTuple
 import pytest
 from beside import Said, Two, engine_for, plain
 from test_compose_of_docker import TheirFolder
-from test_scenarios import REAL_COMPOSE, Folder, until
+from test_scenarios import REAL_COMPOSE, Folder
+
+from waiting import until
 
 pytestmark = [pytest.mark.skipif(REAL_COMPOSE is None, reason="needs Docker Compose"), pytest.mark.peer]
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from projects import project_of
-from test_scenarios import COMMAND, Folder, until
+from test_scenarios import COMMAND, Folder
 from test_scenarios import folder as folder
 
 from dockless.compose.run.order import ProjectError
 from dockless.compose.run.watch_files import Changes, roots
 from dockless.compose.run.watch_rules import Mapped, watched, work_for
 from dockless.compose.run.watch_sync import below, changed_since
+from waiting import until
 
 RULES = """
 services:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from real_docker import RealDocker, real_docker
-from stack import Dockless, project, until
+from stack import Dockless, project
+
+from waiting import until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

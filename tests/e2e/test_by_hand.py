@@ -3,7 +3,9 @@
 import json
 
 import psycopg
-from stack import Dockless, get, until
+from stack import Dockless, get
+
+from waiting import until
 
 RUN_WEB = "python manage.py migrate && python manage.py runserver 0.0.0.0:8055"
 

@@ -7,7 +7,9 @@ import socket
 import time
 
 import pytest
-from stack import PORT, Dockless, get, until
+from stack import PORT, Dockless, get
+
+from waiting import until
 
 COUNTER = """
 services:

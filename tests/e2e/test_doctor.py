@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from real_docker import RealDocker
-from stack import Dockless, get, until
+from stack import Dockless, get
+
+from waiting import until
 
 FAULTS = {
     "CF001": "obsolete version",

@@ -4,7 +4,9 @@ import shutil
 
 import pytest
 from real_docker import RealDocker
-from stack import EXAMPLE, Dockless, get, until
+from stack import EXAMPLE, Dockless, get
+
+from waiting import until
 
 FASTAPI = """\
 from fastapi import FastAPI

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from stack import Dockless, until
+from stack import Dockless
+
+from waiting import until
 
 # What runs in the stack starts processes when it likes.
 pytestmark = pytest.mark.keeps

@@ -7,7 +7,9 @@ import threading
 import time
 from pathlib import Path
 
-from stack import EXAMPLE, Dockless, get, until
+from stack import EXAMPLE, Dockless, get
+
+from waiting import until
 
 SHARED = Path(__file__).parents[3] / "shared" / "stack"
 
@@ -114,13 +116,13 @@ def test_three_replicas_share_the_port_and_scaling_back_drops_no_request(dockles
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    until(lambda: served > 20)
     dockless.ok("up", "-d", "--scale", "web=1")
-    time.sleep(0.5)
+    before = served
+    until(lambda: served > before + 20)
     ended.set()
     for thread in threads:
         thread.join()
-    assert served > 20
     # Each of the two removed replicas may have been at work on what its clients had asked it.
     assert len(failures) <= 2 * len(threads), failures
     assert len({json.loads(get("/healthz")[1])["served_by"] for _ in range(6)}) == 1

@@ -1,12 +1,9 @@
 """Our engine, served as a user serves it, and a real dockerd as its peer; both with the same image."""
 
-import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +12,12 @@ from urllib.parse import quote
 
 import pytest
 
+import own_engine
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from api_http import Api, clear
 from exchanges import IMAGE
-
-APPLETS = (
-    "cat date echo env false grep hostname id ip kill ls mkdir mount nc ps rm sed sh sleep stat stty tail test true wc"
-)
-COMMAND = (sys.executable, "-m", "dockless.cli")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,20 +47,10 @@ def _served(base: Path) -> Iterator[str]:
     """Kept up by `dockless serve`; at the end it must go by itself."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "COMPOSE_"))}
     environ = kept | {"DOCKLESS_ROOT": str(base / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(base)}
-    serving = subprocess.Popen([*COMMAND, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd="/")
-    assert serving.stdout is not None
-    address = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
-    _import_image(Api(address))
-    yield address
-    clear(Api(address))
-    serving.send_signal(signal.SIGINT)
-    assert serving.wait(20) == 0
-    serving.stdout.close()
-    deadline = time.monotonic() + 20
-    while Path(address.removeprefix("unix://")).exists():
-        assert time.monotonic() < deadline, "the engine is still there: something was left running"
-        time.sleep(0.05)
-    time.sleep(0.2)
+    with own_engine.serving(environ) as address:
+        _import_image(Api(address))
+        yield address
+        clear(Api(address))
     shutil.rmtree(base)
 
 
@@ -132,21 +116,9 @@ def _until_up(api: Api, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def _import_image(api: Api) -> None:
     """A static busybox and nothing else."""
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        pytest.skip("needs a static busybox")
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(os.path.realpath(busybox), arcname="bin/busybox")
-        for applet in APPLETS.split():
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            archive.addfile(link)
-        for folder in ("tmp", "etc", "root"):
-            member = tarfile.TarInfo(folder)
-            member.type, member.mode = tarfile.DIRTYPE, 0o755
-            archive.addfile(member)
     repository, _, tag = IMAGE.partition(":")
     change = quote('CMD ["sh"]')
-    made = api("POST", f"/images/create?fromSrc=-&repo={repository}&tag={tag}&changes={change}", buffer.getvalue())
+    made = api(
+        "POST", f"/images/create?fromSrc=-&repo={repository}&tag={tag}&changes={change}", own_engine.busybox_tree()
+    )
     assert made.status == 200, made.body

@@ -2,12 +2,12 @@
 
 import json
 import socket
-import time
 
 import pytest
 from served import Served
 
 from dockless.server.body import LARGEST_MESSAGE
+from waiting import until
 
 
 def ask(served: Served, request: bytes, *, eof: bool = False) -> bytes:
@@ -256,12 +256,3 @@ def test_a_refused_upload_still_gets_its_answer(served: Served) -> None:
     body = b"x" * 3_000_000
     status, message = error(ask(served, get("/containers/none/archive?path=/", "PUT", body, "application/x-tar")))
     assert (status, message) == (404, "No such container: none")
-
-
-def until(holds: "object") -> None:
-    """Waits until something that must become true has."""
-    for _ in range(500):
-        if holds():  # type: ignore[operator]
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come true")
