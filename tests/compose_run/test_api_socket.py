@@ -9,7 +9,8 @@ from projects import project_of
 from test_scenarios import Folder
 from test_scenarios import folder as folder
 
-from dockless.client.docker_config import ConfigError, auth_entries
+from dockless.client.config_file import ConfigError
+from dockless.client.docker_config import auth_entries
 from dockless.client.endpoint import Endpoint
 from dockless.compose.run.api_socket import with_api_socket
 from dockless.compose.run.order import ProjectError

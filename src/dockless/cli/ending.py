@@ -42,10 +42,11 @@ def end_of(error: BaseException) -> int:
 
 def _expected(error: BaseException) -> int:
     """A user's mistake or an engine's refusal: its exit status, or 0 for what is neither."""
+    from dockless.client.config_file import ConfigError
     from dockless.client.errors import EngineLost, EngineUnavailable
     from dockless.wire.errors import ApiError
 
-    if isinstance(error, EngineUnavailable):
+    if isinstance(error, (EngineUnavailable, ConfigError)):
         return _say(str(error), 1)
     if isinstance(error, EngineLost):
         return _say(f"lost the connection to the engine: {error}", 1)

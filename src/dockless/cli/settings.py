@@ -49,7 +49,7 @@ class Session(Struct, dict=True):
 
     @cached_property
     def client(self) -> "Client":
-        """Raises `EngineUnavailable`."""
+        """Raises `EngineUnavailable`, `ConfigError`."""
         from dockless.client.connect import connect
 
         return connect(self.environ, named=self.endpoint)
@@ -138,7 +138,7 @@ class Session(Struct, dict=True):
         from dockless.compose.run.convert import Converter
 
         major, _, minor = self.client.api_version.partition(".")
-        return Converter(project, (int(major), int(minor)))
+        return Converter(project, (int(major), int(minor)), self.client.proxies)
 
     def provided(
         self, project: "Project", services: Iterable[str], progress: "Progress", *, with_deps: bool = True
@@ -160,7 +160,8 @@ class Session(Struct, dict=True):
         return with_provided(project, selected, progress, self.environ, dry_run=self.dry_run)
 
     def _with_api_socket(self, project: "Project") -> "Project":
-        from dockless.client.docker_config import ConfigError, auth_entries
+        from dockless.client.config_file import ConfigError
+        from dockless.client.docker_config import auth_entries
         from dockless.compose.run.api_socket import with_api_socket
 
         try:

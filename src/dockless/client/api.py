@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dockless import __version__
+from dockless.client.config_file import ClientSettings
 from dockless.client.endpoint import Endpoint
 from dockless.client.transport import Transport
 from dockless.wire import API_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dockless.client.containers import Containers
     from dockless.client.execs import Execs
     from dockless.client.images import Images
@@ -23,9 +26,10 @@ if TYPE_CHECKING:
 class Client:
     """An engine that has answered. Threads may share it; `close` it at the end."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, settings: ClientSettings = ClientSettings()) -> None:
         """Asks the engine which version it speaks; raises `EngineUnavailable`, `EngineLost`, `ApiError`."""
-        self.transport = Transport(endpoint, f"dockless/{__version__}")
+        self.transport = Transport(endpoint, f"dockless/{__version__}", settings.headers)
+        self._settings = settings
         answer = self.transport.call("GET", "/_ping")
         self.server = answer.headers.get("server", "")
         self.api_version = lower_version(API_VERSION, answer.headers.get("api-version", "1.24"))
@@ -39,6 +43,11 @@ class Client:
     @property
     def endpoint(self) -> Endpoint:
         return self.transport.endpoint
+
+    @property
+    def proxies(self) -> "Mapping[str, str]":
+        """The variables that whoever makes containers and builds at this engine gives them, if they are not given."""
+        return self._settings.proxies_for(str(self.endpoint))
 
     @cached_property
     def containers(self) -> "Containers":
@@ -56,7 +65,7 @@ class Client:
     def images(self) -> "Images":
         from dockless.client.images import Images
 
-        return Images(self.transport, ours=self.is_ours)
+        return Images(self.transport, ours=self.is_ours, proxies=self.proxies)
 
     @cached_property
     def networks(self) -> "Networks":

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from dockless.client.api import Client
+from dockless.client.config_file import ClientSettings, settings_of
 from dockless.client.endpoint import Endpoint, parse_host
 from dockless.client.errors import EngineLost, EngineUnavailable
 from dockless.places import Places
@@ -25,18 +26,20 @@ def connect(
     """A client of an engine that has answered; `uid` is this process's where it is not given.
 
     `named` is the engine's address where the environment is not asked. `start` False: does not start an engine of ours;
-    `engine`: what Python is told to run for it. Raises `EngineUnavailable` with what a user can do about it.
+    `engine`: what Python is told to run for it. Raises `EngineUnavailable` with what a user can do about it, and
+    `ConfigError`.
     """
+    settings = settings_of(environ)
     if named is None and (host := environ.get("DOCKER_HOST")):
         named = parse_host(host, environ)
     if named is not None:
-        return _reach(named)
+        return _reach(named, settings)
     places = Places.of(environ, os.geteuid() if uid is None else uid)
     endpoint = Endpoint(path=str(places.engine_socket))
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            return Client(endpoint)
+            return Client(endpoint, settings)
         except (EngineUnavailable, EngineLost):
             if not start or time.monotonic() > deadline:
                 raise
@@ -46,8 +49,8 @@ def connect(
         time.sleep(try_start(places, environ, engine))
 
 
-def _reach(endpoint: Endpoint) -> Client:
+def _reach(endpoint: Endpoint, settings: ClientSettings) -> Client:
     try:
-        return Client(endpoint)
+        return Client(endpoint, settings)
     except EngineLost as error:
         raise EngineUnavailable(f"what listens at {endpoint} is no engine: {error}") from error

@@ -8,19 +8,16 @@ import base64
 import json
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from dockless.client.config_file import ConfigError, path_in, read
 
 _IDENTITY_USER = "<token>"
 
 
-class ConfigError(Exception):
-    """The file or a helper's answer cannot be understood; the message says which."""
-
-
 def auth_entries(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """From each registry to its entry as `auths` has it: `auth` is base64 of name:password. Raises `ConfigError`."""
-    config = _read(Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/"), ".docker"), "config.json"))
+    config = read(path_in(environ))
     found: dict[str, dict[str, str]] = {}
     for registry, entry in sorted(_mapping(config, "auths").items()):
         if isinstance(entry, dict) and (kept := _kept(entry)):
@@ -31,18 +28,6 @@ def auth_entries(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     for registry, helper in _mapping(config, "credHelpers").items():
         found[registry] = _of_helper(str(helper), registry, environ)
     return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{path} is no JSON object")
-    return config
 
 
 def _mapping(config: Mapping[str, Any], key: str) -> dict[str, Any]:

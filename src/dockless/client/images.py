@@ -31,10 +31,11 @@ Filters = Mapping[str, Collection[str]]
 class Images:
     """`name`: a reference, an id or a prefix of one. Progress iterators raise `RequestFailed` at an error message."""
 
-    def __init__(self, transport: Transport, *, ours: bool = False) -> None:
-        """`ours`: the engine is dockless, and knows what we added to the API."""
+    def __init__(self, transport: Transport, *, ours: bool = False, proxies: Mapping[str, str] | None = None) -> None:
+        """`ours`: the engine is dockless, and knows what we added to the API. `proxies`: arguments of each build."""
         self._transport = transport
         self._ours = ours
+        self._proxies = proxies or {}
 
     def list(self, *, all: bool = False, filters: Filters | None = None) -> Sequence[ImageSummary]:
         query: Query = {"all": all, "filters": encode_filters(filters or {})}
@@ -92,8 +93,11 @@ class Images:
         `lent` (client/building.py) is what the build gets beside it: secrets, ssh agents, named contexts, the context's
         folder itself. Our own engine takes it; with another one whatever it cannot do without raises `BadParameter`.
         """
+        from msgspec.structs import replace
+
         from dockless.client import building
 
+        query = replace(query, build_args={**self._proxies, **query.build_args})
         return building.build(self._build_request, context, query, lent, ours=self._ours)
 
     def _build_request(self, query: Query, body: Body, headers: Iterable[tuple[str, str]]) -> Messages[Progress]:

@@ -41,10 +41,10 @@ class Answer(Struct, frozen=True):
 class Transport:
     """`base_path` (`/v1.47`) stands before each path. Methods raise `ApiError`, `EngineLost`, `EngineUnavailable`."""
 
-    def __init__(self, endpoint: Endpoint, user_agent: str) -> None:
+    def __init__(self, endpoint: Endpoint, user_agent: str, headers: Headers = ()) -> None:
         self.endpoint = endpoint
         self.base_path = ""
-        self._headers = (("Host", "dockless"), ("User-Agent", user_agent))
+        self._headers = (("Host", "dockless"), ("User-Agent", user_agent), *headers)
         # A deque's append and pop are atomic, so threads need no lock here.
         self._idle: deque[Connection] = deque()
 

@@ -1,32 +1,20 @@
-"""Docker's `config.json`: where it is, and what of it commands go by."""
+"""Docker's `config.json`: what of it commands go by."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dockless.cli.failure import Failure
-
-
-def path_in(environ: Mapping[str, str]) -> Path:
-    folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
-    return Path(folder) / "config.json"
+from dockless.client import config_file
+from dockless.client.config_file import ConfigError, path_in
 
 
 def read(path: Path) -> dict[str, Any]:
     """Empty where there is none. Raises `Failure`."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    import json  # for those who have the file: it takes longer than most of what commands do
-
-    try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise Failure(f"{path} is no JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise Failure(f"{path} is no JSON object")
-    return config
+        return config_file.read(path)
+    except ConfigError as error:
+        raise Failure(str(error)) from error
 
 
 def text_of(given: str, key: str, environ: Mapping[str, str], default: str = "") -> str:

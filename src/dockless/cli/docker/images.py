@@ -13,6 +13,8 @@ from dockless.cli.references import split_tag
 from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from dockless.wire.images import ImageSummary
 
 STAND_IN = "dev.dockless.stand-in"
@@ -25,6 +27,7 @@ STAND_IN = "dev.dockless.stand-in"
 @click.option("--format", "format_", default="", help="table, json, or a Go template over the fields")
 @click.option("--no-trunc", is_flag=True, help="Don't truncate output")
 @click.option("-q", "--quiet", is_flag=True, help="Only show image IDs")
+@click.option("--tree", is_flag=True, help="List multi-platform images as a tree")
 @click.argument("repository", required=False)
 @pass_session
 def images(session: Session, /, repository: str | None, **flags: Any) -> None:
@@ -32,6 +35,9 @@ def images(session: Session, /, repository: str | None, **flags: Any) -> None:
     filters = parse_filters(flags["filters"])
     if repository:
         filters.setdefault("reference", []).append(repository)
+    if flags["tree"]:
+        _print_tree(session, filters, flags)
+        return
     found = session.client.images.list(all=flags["all_"], filters=filters)
     if flags["quiet"]:
         for identifier in dict.fromkeys(each.id for each in found):
@@ -44,6 +50,20 @@ def images(session: Session, /, repository: str | None, **flags: Any) -> None:
     if any(row["StandIn"] for row in rows):
         columns["NOTE"] = "StandIn"
     print_rows(rows, columns, text_of(flags["format_"], "imagesFormat", session.environ, "table"))
+
+
+def _print_tree(session: Session, filters: "Mapping[str, Collection[str]]", flags: dict[str, Any]) -> None:
+    import json
+
+    from dockless.cli.docker.image_tree import names_of, tree
+    from dockless.wire.filters import encode_filters
+
+    for name in ("quiet", "no_trunc", "digests", "format_"):
+        if flags[name]:
+            raise Failure(f"--{name.strip('_').replace('_', '-')} cannot be used with --tree")
+    query = {"all": flags["all_"], "filters": encode_filters(filters), "manifests": True}
+    found = json.loads(session.client.transport.call("GET", "/images/json", query).body)
+    echo(tree([image for image in found if flags["all_"] or names_of(image)]))
 
 
 def _rows(image: "ImageSummary", *, truncate: bool) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ from dockless.cli.failure import Exit
 from dockless.cli.output import echo, note, to_json
 from dockless.cli.session import Session, pass_session
 from dockless.client.api import Client
+from dockless.client.transport import Query
 from dockless.wire.errors import NotFound
 
 _PATHS = {
@@ -20,22 +21,24 @@ _PATHS = {
 }
 
 
-def _command(kind: str) -> click.Command:
+def _command(kind: str, *, sized: bool = False, wordy: bool = False) -> click.Command:
     @click.command("inspect", short_help=f"Display detailed information on one or more {kind}s")
     @click.option("-f", "--format", "format_", default="", help="A Go template over the object")
-    @click.option("-s", "--size", is_flag=True, hidden=kind != "container", help="Display total file sizes")
+    @click.option("-s", "--size", is_flag=True, hidden=not sized, help="Display total file sizes")
+    @click.option("-v", "--verbose", is_flag=True, hidden=not wordy, help="Verbose output for diagnostics")
     @click.argument("names", nargs=-1, required=True, metavar=f"{kind.upper()} [{kind.upper()}...]")
     @pass_session
-    def inspect(session: Session, /, names: tuple[str, ...], format_: str, size: bool) -> None:
-        _inspect(session.client, names, format_, lambda client, name: _one(client, kind, name, size), kind)
+    def inspect(session: Session, /, names: tuple[str, ...], format_: str, size: bool, verbose: bool) -> None:
+        query = {"size": size and sized, "verbose": verbose and wordy}
+        _inspect(session.client, names, format_, lambda client, name: _one(client, kind, name, query), kind)
 
     inspect.help = f"Display detailed information on one or more {kind}s."
     return inspect
 
 
-container = _command("container")
+container = _command("container", sized=True)
 image = _command("image")
-network = _command("network")
+network = _command("network", wordy=True)
 volume = _command("volume")
 
 
@@ -53,7 +56,7 @@ def any_object(session: Session, /, names: tuple[str, ...], format_: str, size: 
     def find(client: Client, name: str) -> Any:
         for each in [kind] if kind else _PATHS:
             try:
-                return _one(client, each, name, size)
+                return _one(client, each, name, {"size": size and each == "container"})
             except NotFound:
                 continue
         raise NotFound(f"No such object: {name}")
@@ -61,8 +64,7 @@ def any_object(session: Session, /, names: tuple[str, ...], format_: str, size: 
     _inspect(session.client, names, format_, find, "object")
 
 
-def _one(client: Client, kind: str, name: str, size: bool) -> Any:
-    query = {"size": size} if kind == "container" else None
+def _one(client: Client, kind: str, name: str, query: Query) -> Any:
     return json.loads(client.transport.call("GET", _PATHS[kind].format(name), query).body)
 
 

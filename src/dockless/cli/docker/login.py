@@ -19,6 +19,7 @@ from dockless.cli.docker import client_config
 from dockless.cli.failure import Failure
 from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session
+from dockless.client.config_file import path_in
 
 _HUB = "https://index.docker.io/v1/"
 
@@ -46,7 +47,7 @@ def login(session: Session, /, server: str, username: str, password: str, passwo
     answer = session.client.transport.ask(AuthResponse, "POST", "/auth", None, asked)
     if answer.identity_token:
         username, password = "<token>", answer.identity_token
-    path = client_config.path_in(session.environ)
+    path = path_in(session.environ)
     config = client_config.read(path)
     helper = _helper(config, registry)
     if helper:
@@ -67,7 +68,7 @@ def login(session: Session, /, server: str, username: str, password: str, passwo
 def logout(session: Session, /, server: str) -> None:
     """Log out from a registry: its credentials are taken out of Docker's config.json."""
     registry = _registry(server)
-    path = client_config.path_in(session.environ)
+    path = path_in(session.environ)
     config = client_config.read(path)
     if helper := _helper(config, registry):
         _ask(helper, "erase", registry, session.environ)

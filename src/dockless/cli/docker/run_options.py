@@ -98,6 +98,7 @@ SHARED: tuple[Flag, ...] = (
     flag("-t", "--tty", is_flag=True, help="Allocate a pseudo-TTY"),
     flag("--ulimit", multiple=True, help="Ulimit options"),
     flag("-u", "--user", default="", help="Username or UID (format: <name|uid>[:<group|gid>])"),
+    flag("--use-api-socket", is_flag=True, help="Bind mount Docker API socket and required auth"),
     flag("--userns", default="", help="User namespace to use"),
     flag("--uts", default="", help="UTS namespace to use"),
     flag("-v", "--volume", multiple=True, help="Bind mount a volume"),

@@ -60,6 +60,15 @@ def create_container(session: "Session", flags: dict[str, Any], streams: frozens
     if flags["tty"] and (size := terminal_size(1)):
         # From the start: a program may ask for it before a resize comes.
         body = structs.replace(body, host_config=structs.replace(body.host_config, console_size=size))
+    # As in Docker, only `-e` keeps a proxy away, not a file of variables: the later of two entries holds.
+    named = {text.partition("=")[0] for text in flags["env"]}
+    proxies = tuple(f"{name}={value}" for name, value in session.client.proxies.items() if name not in named)
+    body = structs.replace(body, env=(*(body.env or ()), *proxies) or None)
+    config = b""
+    if flags["use_api_socket"]:
+        from dockless.cli.docker.api_socket import give, with_api_socket
+
+        body, config = with_api_socket(body, session.client.endpoint, session.environ)
     containers = session.client.containers
     name = flags["name"] or None
     try:
@@ -79,6 +88,8 @@ def create_container(session: "Session", flags: dict[str, Any], streams: frozens
             created = containers.create(name, body, platform=flags["platform"])
         for network, endpoint in further:
             session.client.networks.connect(network, container=created.id, endpoint=endpoint)
+        if config:
+            give(session.client, created.id, config)
     except ApiError as error:
         raise Failure(f"docker: Error response from daemon: {error.message.strip()}", 125) from error
     for warning in created.warnings or ():

@@ -49,11 +49,15 @@ class OneOff(Struct, frozen=True):
 class Converter:
     """Makes requests for one project. `warnings` collects what could not be honoured, once each.
 
-    `api_version` is the engine's: before 1.44 a create request takes one network only.
+    `api_version` is the engine's: before 1.44 a create request takes one network only. `proxies` are variables for all
+    containers whose service does not say otherwise.
     """
 
-    def __init__(self, project: Project, api_version: tuple[int, int] = (1, 47)) -> None:
+    def __init__(
+        self, project: Project, api_version: tuple[int, int] = (1, 47), proxies: Mapping[str, str] | None = None
+    ) -> None:
         self._project = project
+        self._proxies = proxies or {}
         self._many_networks = api_version >= (1, 44)
         self.warnings: list[str] = []
         self._networks: dict[str, WantedNetwork] = {}
@@ -205,7 +209,7 @@ class Converter:
             tty=service.tty,
             open_stdin=service.stdin_open,
             stdin_once=bool(one_off and one_off.attach_stdin and service.stdin_open),
-            env=tuple(key if value is None else f"{key}={value}" for key, value in service.environment.items()) or None,
+            env=_environment({**self._proxies, **service.environment}),
             cmd=service.command,
             healthcheck=_healthcheck(service.healthcheck),
             image=self.image_name(service),
@@ -368,6 +372,10 @@ def shared_hash(service: Service, ids: Mapping[str, str]) -> str:
 
 def _endpoint(networks: Mapping[str, ServiceNetwork | None], key: str) -> ServiceNetwork:
     return networks.get(key) or ServiceNetwork()
+
+
+def _environment(given: Mapping[str, str | None]) -> tuple[str, ...] | None:
+    return tuple(key if value is None else f"{key}={value}" for key, value in given.items()) or None
 
 
 def _exposed(service: Service) -> dict[str, Empty] | None:
