@@ -33,7 +33,7 @@ def test_aspects_are_printed_one_per_line(tmp_path: Path) -> None:
     assert printing.volumes(project) == "data\n"
     assert printing.networks(project) == "default\nn\n"
     assert printing.profiles(project) == "p\nq\n"
-    assert printing.environment(project) == "COMPOSE_PROJECT_NAME=proj\n"
+    assert printing.environment(project) == f"COMPOSE_PROJECT_NAME=proj\nPWD={tmp_path}\n"
 
 
 def test_variables_are_printed_as_a_table(tmp_path: Path) -> None:

@@ -44,6 +44,18 @@ models: {m1: {model: ai/x}}
 x-a: $XA
 """,
     "numbers.yaml": "services: {a: {image: x, mem_limit: 1.5, ports: [80]}, b: {image: $I}}\n",
+    "rough.yaml": """\
+services:
+  web:
+    image: web
+    env_file: not-there.env
+    ports: ["${OUT:-5175}:${IN:-80}", "${SAME:-1}:${SAME:-2}"]
+    networks: ["${NET:-n}"]
+    volumes: ["$PWD/d:/d"]
+networks: {n: {}}
+""",
+    "unknown.yaml": "web: {image: $I}\n",
+    "here.yaml": "services: {a: {image: x, environment: {P: $PWD, C: $LC_CTYPE}}}\n",
     "one.env": "E1=1\n",
     "l.txt": "l=1\n",
     ".env": "X=1\nDB=dbimg\n",
@@ -123,9 +135,24 @@ def test_another_file_too(asked: str, folder: Path) -> None:
     assert _run([sys.executable, "-m", "dockless.cli", "compose", *arguments], folder) == theirs
 
 
-def _run(command: Sequence[str], folder: Path) -> tuple[int, str, str]:
+@pytest.mark.peer
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="needs the program docker-compose (2.40.3)")
+@pytest.mark.parametrize(
+    ("file", "asked"),
+    [("rough.yaml", asked) for asked in ("", "--services", "--images", "--networks", "--variables", "--hash *")]
+    + [("unknown.yaml", "--variables"), ("here.yaml", ""), ("here.yaml", "--environment")],
+)
+def test_a_file_with_gaps_too(file: str, asked: str, folder: Path) -> None:
+    """An env file that is missing, a key that is unknown, a folder and a locale that nobody has named."""
+    arguments = ["-f", file, "config", *asked.split()]
+    bare = {"PATH": os.environ["PATH"], "HOME": "/home/user"}
+    theirs = _run([record_cases.program("docker-compose"), *arguments], folder, bare)
+    assert _run([sys.executable, "-m", "dockless.cli", "compose", *arguments], folder, bare) == theirs
+
+
+def _run(command: Sequence[str], folder: Path, environ: dict[str, str] | None = None) -> tuple[int, str, str]:
     """The exit status, what was printed (lines in order where Docker Compose has one), and what was written."""
-    environ = {"PATH": os.environ["PATH"], "HOME": "/home/user", "LANG": "C.UTF-8"}
+    environ = environ or {"PATH": os.environ["PATH"], "HOME": "/home/user", "LANG": "C.UTF-8"}
     done = subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from dockless.cli.commands import COMPOSE, COMPOSE_GROUP, EITHER, GROUPS, SECTIONS, TOP
+from dockless.cli.environment import of_process
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.lazy import COMPLETING, LazyGroup, plain_flags
 from dockless.cli.session import Session
@@ -114,7 +115,7 @@ class ComposeGroup(LazyGroup):
 def _session(parameters: dict[str, Any]) -> Session:
     """Where a command is only completed, options that are not there are None."""
     given = {name: value for name, value in parameters.items() if value is not None}
-    environ = dict(os.environ)
+    environ = of_process()
     if config := given.pop("config", ""):
         environ["DOCKER_CONFIG"] = config
     if given.get("context") and given.get("host"):

@@ -1,9 +1,29 @@
-"""Environment variables from flags and files, as Docker's command line reads them."""
+"""Environment variables: the process's own, and those from flags and files as Docker's command line reads them."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dockless.cli.failure import Failure
+
+_COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+
+
+def of_process() -> dict[str, str]:
+    """The environment that the process was started with.
+
+    Where no locale is set, Python sets LC_CTYPE in its own (PEP 538): that is nobody's wish, and would enter files that
+    refer to it.
+    """
+    environ = dict(os.environ)
+    if environ.get("LC_CTYPE") in _COERCED:
+        try:
+            started = Path("/proc/self/environ").read_bytes()
+        except OSError:
+            return environ
+        if not any(entry.startswith(b"LC_CTYPE=") for entry in started.split(b"\0")):
+            del environ["LC_CTYPE"]
+    return environ
 
 
 def variables(flags: Iterable[str], environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 Both are made when they are first needed, and each costs its imports only then.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct, field
 
+from dockless.cli.environment import of_process
 from dockless.cli.failure import Failure
 from dockless.cli.output import note
 
@@ -45,7 +45,7 @@ class Session(Struct, dict=True):
     context: str = ""
     tls: "TlsOptions | None" = None
     stand_ins: bool = True
-    environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    environ: dict[str, str] = field(default_factory=of_process)
 
     @cached_property
     def client(self) -> "Client":

@@ -10,6 +10,8 @@ from dockless.compose import printing
 from dockless.compose.load.options import LoadOptions
 from dockless.compose.model import Project
 
+_AS_WRITTEN = frozenset({"services", "volumes", "networks", "models", "profiles", "images", "hash_", "variables"})
+"""What env files have no part in: one that is missing is no fault there."""
 _ASPECTS = ("services", "volumes", "networks", "models", "profiles", "images", "environment", "hash_", "variables")
 
 
@@ -31,7 +33,7 @@ def text(session: Loading, names: tuple[str, ...], flags: Mapping[str, Any]) -> 
         interpolate=not flags["no_interpolate"],
         normalize=not flags["no_normalize"],
         resolve_paths=not flags["no_path_resolution"],
-        resolve_environment=not (flags["no_env_resolution"] or flags["hash_"]),
+        resolve_environment=not flags["no_env_resolution"] and aspect not in _AS_WRITTEN,
         consistency=not flags["no_consistency"],
     )
     if aspect == "variables":

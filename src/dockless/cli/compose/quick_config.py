@@ -4,12 +4,12 @@ Only what is read here is understood: for anything else (a mistake, `--help`, an
 says so, and the command goes its usual way. A test holds the tables against the command's own options.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from dockless.cli.compose.config_text import text
+from dockless.cli.environment import of_process
 from dockless.cli.remote import fetcher
 from dockless.compose.load.loader import load
 from dockless.compose.load.options import LoadOptions
@@ -112,7 +112,7 @@ class _Session:
         self._options = options
 
     def load_options(self, services: tuple[str, ...] = (), **settings: Any) -> LoadOptions:
-        environ = dict(os.environ)
+        environ = of_process()
         fetch = fetcher(environ)
         return LoadOptions(services=services, environ=environ, cwd=Path.cwd(), fetch=fetch, **self._options, **settings)
 

@@ -29,14 +29,10 @@ def load_tree(options: LoadOptions) -> dict[str, Any]:
 
 
 def load_variables(options: LoadOptions) -> dict[str, Variable]:
-    """The variables that the files refer to, by name. Raises ComposeError."""
-    load = _Load(options)
-    found: dict[str, Variable] = {}
-    for file in load.parsed:
-        for document in file.documents:
-            # The project's name has been found before the files are interpolated: it is none of theirs.
-            found.update(mentioned({**document, "name": None} if isinstance(document, dict) else document))
-    return found
+    """The variables that the merged files refer to, by name. Raises ComposeError."""
+    tree = _Load(msgspec.structs.replace(options, interpolate=False)).tree()
+    # The project's name has been found before the files are interpolated: it is none of theirs.
+    return mentioned({**tree, "name": None})
 
 
 class Traced(msgspec.Struct, frozen=True):

@@ -40,6 +40,8 @@ def find(options: LoadOptions, files: Files, warn: Callable[[str], None]) -> Sou
     cwd = str(options.cwd)
     directory = os.path.join(cwd, options.project_directory) if options.project_directory else ""
     environment = dict(options.environ)
+    # A shell says where it is; a service manager does not, and files refer to it all the same.
+    environment.setdefault("PWD", cwd)
     remote: set[str] = set()
 
     def place(path: str) -> str:

@@ -37,21 +37,21 @@ def substitute(text: str, lookup: Lookup, unset: Callable[[str], None]) -> str:
 
 
 def variables(text: str) -> Iterator[Variable]:
-    """The variables that a text refers to, outermost only."""
+    """The variables that a text refers to, outermost only; of two on a line Docker Compose tells the first one last."""
     for match in _VARIABLE.finditer(text):
+        found, rest = _split(match.group())
+        match = _VARIABLE.match(found) or match
+        yield from variables(rest)
         expression = match["named"] or match["braced"]
-        if match["escaped"] or not expression:
-            continue
-        name, operator, word = _parts(expression)
-        sign = operator[-1:]
-        yield Variable(name, word if sign == "-" else "", word if sign == "+" else "", sign == "?")
+        if not match["escaped"] and expression:
+            name, operator, word = _parts(expression)
+            sign = operator[-1:]
+            yield Variable(name, word if sign == "-" else "", word if sign == "+" else "", sign == "?")
 
 
 def _replace(found: str, text: str, lookup: Lookup, unset: Callable[[str], None]) -> str:
-    # The pattern reaches to the last brace of the line: what follows the expression's own brace is text again.
-    end = _closing_brace(found)
-    rest = found[end + 1 :] if end >= 0 else ""
-    match = _VARIABLE.match(found[: end + 1] if end >= 0 else found)
+    found, rest = _split(found)
+    match = _VARIABLE.match(found)
     if match is None or not (match["escaped"] or match["named"] or match["braced"]):
         raise TemplateError(f"invalid interpolation format: {text!r}; you may need to escape any $ with another $")
     if match["escaped"]:
@@ -71,6 +71,14 @@ def _parts(expression: str) -> tuple[str, str, str]:
     if match is None:
         raise TemplateError(f"invalid interpolation format: {expression!r}")
     return match[1], match[2] or "", match[3]
+
+
+def _split(found: str) -> tuple[str, str]:
+    """What the pattern has found, which reaches to the last brace of the line, up to the expression's own brace; and
+    what follows, which is text again.
+    """
+    end = _closing_brace(found)
+    return (found[: end + 1], found[end + 1 :]) if end >= 0 else (found, "")
 
 
 def _closing_brace(text: str) -> int:
