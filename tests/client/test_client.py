@@ -15,7 +15,7 @@ from dockless.wire.auth import AuthConfig
 from dockless.wire.config import ContainerConfig, HostConfig, Mount, PortBinding
 from dockless.wire.containers import ContainerCreateRequest, UpdateRequest
 from dockless.wire.endpoints import EndpointSettings
-from dockless.wire.errors import ApiError, BadParameter, Conflict, NotFound, NotImplementedYet
+from dockless.wire.errors import ApiError, BadParameter, Conflict, NotFound, NotOffered
 from dockless.wire.execs import ExecCreateRequest
 from dockless.wire.multiplex import STDERR, STDOUT
 from dockless.wire.networks import NetworkCreateRequest
@@ -217,7 +217,7 @@ def test_images(client: Client, served: Served) -> None:
     assert images.build_prune(all=True, keep_storage=5).space_reclaimed == 5
     with pytest.raises(NotFound):
         images.inspect("missing")
-    with pytest.raises(NotImplementedYet):
+    with pytest.raises(NotOffered):
         images.distribution("fake")
     assert served.engine.images.asked == [("tag", "fake", "other", "v1"), ("remove", "reg:5000/x/y", True, False)]
 

@@ -28,11 +28,12 @@ from dockless.wire.containers import (
     UpdateRequest,
     UpdateResponse,
 )
-from dockless.wire.errors import Conflict, NotFound, NotModified
+from dockless.wire.errors import Conflict, NotFound, NotModified, NotOffered
 from dockless.wire.execs import ExecCreateRequest, ExecInspect, ExecProcess
 from dockless.wire.filters import Filters
 from dockless.wire.images import (
     BuildPruneResponse,
+    DistributionInspect,
     HistoryItem,
     ImageDeleteItem,
     ImageInspect,
@@ -472,6 +473,9 @@ class Images:
     async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[Progress]:
         size = sum([len(chunk) async for chunk in content])
         return self._pull(f"load {size} {quiet}")
+
+    async def distribution(self, name: str, *, auth: AuthConfig | None) -> DistributionInspect:
+        raise NotOffered("there are no registries here")
 
     async def build_prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
         return BuildPruneResponse(caches_deleted=("one",), space_reclaimed=keep_storage)

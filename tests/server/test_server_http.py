@@ -139,9 +139,8 @@ def test_what_a_client_does_wrong_is_400(served: Served, request_: bytes, status
     assert words in message
 
 
-def test_what_is_not_there_yet_is_501(served: Served) -> None:
+def test_what_is_not_offered_is_501(served: Served) -> None:
     assert error(ask(served, get("/session", "POST")))[0] == 501
-    assert error(ask(served, get("/distribution/busybox/json")))[0] == 501
 
 
 def test_our_own_fault_is_500_and_in_the_log(served: Served) -> None:

@@ -3,7 +3,7 @@
 from dockless.server.messages import Answer, Request, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
-from dockless.wire.errors import NotFound, NotImplementedYet, Unavailable
+from dockless.wire.errors import NotFound, NotOffered, Unavailable
 
 _NO_SWARM = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
@@ -33,7 +33,7 @@ async def no_such_plugin(_: Engine, request: Request) -> Answer:
 
 
 async def not_offered(_: Engine, request: Request) -> Answer:
-    raise NotImplementedYet(f"dockless does not offer {request.method} {request.path}")
+    raise NotOffered(f"dockless does not offer {request.method} {request.path}")
 
 
 ROUTES = [

@@ -6,7 +6,7 @@ from typing import Any, Protocol, cast
 from dockless.server.messages import Request, Streaming
 from dockless.server.seam import ProgressMessages
 from dockless.wire import base
-from dockless.wire.errors import ApiError, NotImplementedYet
+from dockless.wire.errors import ApiError
 from dockless.wire.progress import Progress
 
 TAR = "application/x-tar"
@@ -18,14 +18,6 @@ MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 def stream_type(request: Request, *, terminal: bool) -> str:
     """What output comes as; clients older than 1.42 are told nothing of frames, though they get them."""
     return RAW if terminal or request.before(1, 42) else MULTIPLEXED
-
-
-def later(part: object, name: str) -> Any:
-    """A method that the engine may not have yet; raises `NotImplementedYet`."""
-    found = getattr(part, name, None)
-    if found is None:
-        raise NotImplementedYet(f"dockless cannot do this yet: {type(part).__name__.lower()} {name.replace('_', ' ')}")
-    return found
 
 
 async def messages(found: AsyncIterator[Any]) -> AsyncIterator[bytes]:

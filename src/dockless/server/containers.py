@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable
 from time import time_ns
 
-from dockless.server.answers import TAR, later, messages, stream_type
+from dockless.server.answers import TAR, messages, stream_type
 from dockless.server.messages import DONE, OK, Answer, Query, Request, Response, Stream, Streaming, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
@@ -199,32 +199,31 @@ async def update(engine: Engine, request: Request) -> Answer:
 async def stats(engine: Engine, request: Request) -> Answer:
     query = request.query
     stream = query.flag("stream", True)
-    wanted = later(engine.containers, "stats")
-    found = await wanted(request.captured, stream=stream, one_shot=query.flag("one-shot"))
+    found = await engine.containers.stats(request.captured, stream=stream, one_shot=query.flag("one-shot"))
     return Streaming(messages(found))
 
 
 async def changes(engine: Engine, request: Request) -> Answer:
-    return answer(await later(engine.containers, "changes")(request.captured))
+    return answer(await engine.containers.changes(request.captured))
 
 
 async def export(engine: Engine, request: Request) -> Answer:
-    return Streaming(await later(engine.containers, "export")(request.captured), "application/octet-stream")
+    return Streaming(await engine.containers.export(request.captured), "application/octet-stream")
 
 
 async def archive_stat(engine: Engine, request: Request) -> Answer:
-    found = await later(engine.containers, "archive_stat")(request.captured, path=_path(request.query))
+    found = await engine.containers.archive_stat(request.captured, path=_path(request.query))
     return Response(200, content_type="", headers=_stat_headers(found))
 
 
 async def archive_get(engine: Engine, request: Request) -> Answer:
-    found, chunks = await later(engine.containers, "archive_get")(request.captured, path=_path(request.query))
+    found, chunks = await engine.containers.archive_get(request.captured, path=_path(request.query))
     return Streaming(chunks, TAR, _stat_headers(found))
 
 
 async def archive_put(engine: Engine, request: Request) -> Answer:
     query = request.query
-    await later(engine.containers, "archive_put")(
+    await engine.containers.archive_put(
         request.captured,
         path=_path(query),
         content=request.body.chunks(),
@@ -249,7 +248,7 @@ async def commit(engine: Engine, request: Request) -> Answer:
     container = query.text("container")
     if not container:
         raise BadParameter('invalid name or ID supplied: ""')
-    made = await later(engine.containers, "commit")(
+    made = await engine.containers.commit(
         container,
         repo=query.text("repo"),
         tag=query.text("tag"),

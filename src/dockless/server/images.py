@@ -2,7 +2,7 @@
 
 import msgspec
 
-from dockless.server.answers import TAR, later, progress, unchecked_progress
+from dockless.server.answers import TAR, progress, unchecked_progress
 from dockless.server.messages import Answer, Query, Request, Response, Streaming, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
@@ -61,8 +61,8 @@ async def create(engine: Engine, request: Request) -> Answer:
     source = query.text("fromSrc")
     if not source:
         raise BadParameter("an image is pulled (fromImage), or imported from a URL (fromSrc) or the body (fromSrc=-)")
-    found = await later(engine.images, "import_")(
-        request.body.chunks() if source == "-" else later(engine.images, "fetched")(source),
+    found = await engine.images.import_(
+        request.body.chunks() if source == "-" else engine.images.fetched(source),
         repo=query.text("repo"),
         tag=query.text("tag"),
         message=query.text("message"),
@@ -85,7 +85,7 @@ async def search(engine: Engine, request: Request) -> Answer:
     for stars in wanted.wanted("stars"):
         if not stars.isdecimal():
             raise BadParameter(f"invalid filter 'stars={stars}'")
-    return answer(await later(engine.images, "search")(query.text("term"), limit=limit, filters=wanted))
+    return answer(await engine.images.search(query.text("term"), limit=limit, filters=wanted))
 
 
 async def push(engine: Engine, request: Request) -> Answer:
@@ -93,24 +93,22 @@ async def push(engine: Engine, request: Request) -> Answer:
     # In JSON, as the newer versions of the API have it: {"os": "linux", "architecture": "arm64"}.
     wanted = request.query.message("platform", dict[str, str], {})
     platform = "/".join(part for part in map(wanted.get, ("os", "architecture", "variant")) if part)
-    found = await later(engine.images, "push")(
-        request.captured, tag=request.query.text("tag"), auth=auth, platform=platform
-    )
+    found = await engine.images.push(request.captured, tag=request.query.text("tag"), auth=auth, platform=platform)
     return await progress(found, request)
 
 
 async def save_one(engine: Engine, request: Request) -> Answer:
-    return Streaming(await later(engine.images, "save")((request.captured,)), TAR)
+    return Streaming(await engine.images.save((request.captured,)), TAR)
 
 
 async def save(engine: Engine, request: Request) -> Answer:
     names = [name for value in request.query.all("names") for name in value.split(",") if name]
-    return Streaming(await later(engine.images, "save")(names), TAR)
+    return Streaming(await engine.images.save(names), TAR)
 
 
 async def load(engine: Engine, request: Request) -> Answer:
     """As in Docker, what is wrong with the archive is always told in the stream."""
-    found = await later(engine.images, "load")(request.body.chunks(), quiet=request.query.flag("quiet"))
+    found = await engine.images.load(request.body.chunks(), quiet=request.query.flag("quiet"))
     return unchecked_progress(found, request)
 
 
@@ -121,12 +119,12 @@ async def prune(engine: Engine, request: Request) -> Answer:
 
 async def distribution(engine: Engine, request: Request) -> Answer:
     auth = parse_auth(request.header(b"x-registry-auth"))
-    return answer(await later(engine.images, "distribution")(request.captured, auth=auth))
+    return answer(await engine.images.distribution(request.captured, auth=auth))
 
 
 async def stand_ins(engine: Engine, request: Request) -> Answer:
     """Ours alone: what could be made where no registry can be reached."""
-    return answer(await later(engine.images, "stand_ins")())
+    return answer(await engine.images.stand_ins())
 
 
 async def build(engine: Engine, request: Request) -> Answer:
@@ -177,7 +175,7 @@ def build_query(query: Query, registry_config: str, lending: str = "") -> BuildQ
 
 async def build_prune(engine: Engine, request: Request) -> Answer:
     query = request.query
-    pruned = await later(engine.images, "build_prune")(
+    pruned = await engine.images.build_prune(
         all=query.flag("all"),
         keep_storage=query.number("keep-storage") or 0,
         filters=parse_filters(query.text("filters"), filters.BUILD_PRUNE),

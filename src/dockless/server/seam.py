@@ -3,15 +3,13 @@
 All methods raise `ApiError` for what a client did wrong. A method that gives an iterator is awaited first: what it
 raises then becomes a plain answer; what the iterator raises later breaks off the answer (or, in progress messages, ends
 it with an error message). The server closes an iterator (`aclose`) when its client goes away.
-
-The parts named `Later…` may be missing: the server then answers 501.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from typing import Any, Protocol
 
 from dockless.wire.archive import PathStat
-from dockless.wire.auth import AuthConfig
+from dockless.wire.auth import AuthConfig, AuthResponse
 from dockless.wire.config import ContainerConfig
 from dockless.wire.containers import (
     ContainerCreateRequest,
@@ -121,9 +119,6 @@ class Containers(Protocol):
     async def top(self, id: str, *, ps_args: str) -> TopResponse: ...
     async def prune(self, *, filters: Filters) -> ContainerPruneResponse: ...
     async def update(self, id: str, body: UpdateRequest) -> UpdateResponse: ...
-
-
-class LaterContainers(Protocol):
     async def stats(self, id: str, *, stream: bool, one_shot: bool) -> AsyncIterator[ContainerStats]: ...
     async def changes(self, id: str) -> Sequence[FilesystemChange]: ...
     async def export(self, id: str) -> AsyncIterator[bytes]: ...
@@ -188,8 +183,6 @@ class Images(Protocol):
     async def build(self, context: AsyncIterator[bytes], query: BuildQuery) -> ProgressMessages:
         """`context`: a tar archive, as the client sent it (plain, gzip, bzip2, xz or zstd)."""
 
-
-class LaterImages(Protocol):
     async def push(self, name: str, *, tag: str, auth: AuthConfig | None, platform: str = "") -> ProgressMessages: ...
     async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]: ...
     async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> ProgressMessages: ...
@@ -239,9 +232,7 @@ class System(Protocol):
     async def df(self, kinds: Collection[str]) -> DiskUsage:
         """`kinds`: `container`, `image`, `volume`, `build-cache`; what is not asked for is `None`."""
 
-
-class LaterSystem(Protocol):
-    async def auth(self, body: AuthConfig) -> Mapping[str, str]: ...
+    async def auth(self, body: AuthConfig) -> AuthResponse: ...
 
 
 class Engine(Protocol):

@@ -2,7 +2,7 @@
 
 from time import time_ns
 
-from dockless.server.answers import later, messages
+from dockless.server.answers import messages
 from dockless.server.messages import Answer, Request, Response, Streaming, answer
 from dockless.server.router import Route
 from dockless.server.seam import Engine
@@ -57,7 +57,7 @@ async def disk_usage(engine: Engine, request: Request) -> Answer:
 
 
 async def auth(engine: Engine, request: Request) -> Answer:
-    return answer(await later(engine.system, "auth")(await request.message(AuthConfig)))
+    return answer(await engine.system.auth(await request.message(AuthConfig)))
 
 
 ROUTES = [

@@ -57,7 +57,7 @@ class Internal(ApiError):
     status = 500
 
 
-class NotImplementedYet(ApiError):
+class NotOffered(ApiError):
     status = 501
 
 
@@ -75,7 +75,7 @@ _KINDS: dict[int, type[ApiError]] = {
         NotFound,
         Conflict,
         Internal,
-        NotImplementedYet,
+        NotOffered,
         Unavailable,
     )
 }
