@@ -4,6 +4,7 @@ Each room of the lower half keeps its own tables here and hands their definition
 none of them. A connection belongs to the thread that asks for it.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ class Database:
         self._path = path
         self._local = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path)
         connection = self.connection
         for statement in schema:
             connection.execute(statement)
@@ -50,3 +52,11 @@ class Database:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+
+def _make_private(path: Path) -> None:
+    """Containers' environments are in it, and so passwords. SQLite gives the files beside it the database's mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file.exists():
+            file.chmod(0o600)

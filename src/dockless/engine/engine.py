@@ -64,7 +64,9 @@ class Engine:
         places.empty.mkdir(parents=True, exist_ok=True)
         mount_points.make_layer(places.mount_points)
         # What containers write may be set-id programs: not for other users of the machine to find.
-        places.containers.mkdir(mode=0o700, exist_ok=True)
+        for folder in (places.containers, places.volumes):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
         self._places = places
         self._database = Database(
             places.database, (*records.SCHEMA, *ImageStore.SCHEMA, *build_cache.SCHEMA, *stand_in_tables.SCHEMA)

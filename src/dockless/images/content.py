@@ -24,6 +24,8 @@ class ContentStore:
         self._root = places.blobs
         self._scratch = Scratch.of(places)
         self._root.mkdir(parents=True, exist_ok=True)
+        # Configurations hold environments, in which people keep what is nobody else's business.
+        self._root.chmod(0o700)
 
     def path(self, digest: str) -> Path:
         if not is_digest(digest):

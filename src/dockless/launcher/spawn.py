@@ -25,7 +25,9 @@ def spawn(places: Places, mount_namespace: int | None) -> tuple[socket.socket, "
     passed = [theirs.fileno(), *([] if mount_namespace is None else [mount_namespace])]
     try:
         places.engine_log.parent.mkdir(parents=True, exist_ok=True)
-        with places.engine_log.open("ab") as log:
+        # A traceback can show what it was at work on: for this user alone.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        with os.fdopen(os.open(places.engine_log, flags, 0o600), "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-X", "utf8", entry.__file__, str(places.runtime), *map(str, passed)],
                 executable=f"/proc/self/fd/{interpreter}",
