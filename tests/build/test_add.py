@@ -98,6 +98,9 @@ class _Served(BaseHTTPRequestHandler):
         if self.path.startswith("/missing"):
             self.send_error(404)
             return
+        if self.path.startswith("/private") and self.headers["Authorization"] not in ("Bearer let", "Digest me"):
+            self.send_error(401, f"{self.headers['Authorization']}")
+            return
         self.send_response(200)
         self.send_header("Last-Modified", "Sun, 09 Sep 2001 01:46:40 GMT")
         self.send_header("Content-Length", str(len(self.content)))
@@ -127,6 +130,15 @@ def test_a_url_is_downloaded_and_its_content_is_the_key(bench: "Bench", url: str
     assert seen.stat("y", "%a") == "644"
     bench.build(dockerfile)
     assert bench.cached() == [True, True]
+
+
+@pytest.mark.parametrize("name", ["HTTP_AUTH_TOKEN_127.0.0.1", "HTTP_AUTH_HEADER_127.0.0.1"])
+def test_a_secret_opens_the_server_that_it_names(bench: "Bench", url: str, name: str) -> None:
+    secrets = {name: b"let\n" if "TOKEN" in name else b"Digest me"}
+    seen = bench.tree(bench.build(f"FROM tiny\nADD {url}/private /x\n", secrets=secrets))
+    assert seen.text("x") == "downloaded"
+    with pytest.raises(BuildError, match="invalid response status 401"):
+        bench.build(f"FROM tiny\nADD {url}/private /y\n", secrets={f"{name}.example": b"let"})
 
 
 def test_a_wrong_checksum_and_a_missing_file_are_said(bench: "Bench", url: str) -> None:

@@ -1,14 +1,19 @@
 """ADD of a git repository, from a real one behind a real `git daemon`."""
 
+import os
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from dockless.build.download import DownloadError, is_git
 from dockless.build.errors import BuildError
 from dockless.build.git import GitSource, parse_git
+from dockless.build.options import BuildOptions
+from dockless.build.remote import fetch_context
 from git_peer import served_repository
 
 if TYPE_CHECKING:
@@ -55,6 +60,53 @@ def test_what_is_not_there_is_said_with_the_line(bench: "Bench", repository: tup
         with pytest.raises(BuildError, match=message) as raised:
             bench.build(f"FROM tiny\n{line}\n")
         assert raised.value.where == "Dockerfile:2"
+
+
+def test_a_context_keeps_its_git_folder_where_the_argument_says_so(tmp_path: Path, repository: tuple[str, str]) -> None:
+    for number, (said, kept) in enumerate((("1", True), ("true", True), ("0", False), ("", False))):
+        scratch = tmp_path / str(number)
+        scratch.mkdir()
+        options = BuildOptions(args={"BUILDKIT_CONTEXT_KEEP_GIT_DIR": said}, environ={"PATH": os.environ["PATH"]})
+        found = fetch_context(repository[0], scratch, options, lambda: None).folder
+        assert found is not None
+        assert (found / ".git").is_dir() == kept
+
+
+class _Asked(BaseHTTPRequestHandler):
+    said: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        self.said.append(self.headers["Authorization"])
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    ("secrets", "wanted"),
+    [
+        ({"GIT_AUTH_TOKEN": "t"}, "basic eC1hY2Nlc3MtdG9rZW46dA=="),
+        ({"GIT_AUTH_TOKEN": "t", "GIT_AUTH_HEADER": "Bearer h"}, "Bearer h"),
+        ({"GIT_AUTH_HEADER": "Bearer h", "GIT_AUTH_TOKEN.HOST": "t"}, "basic eC1hY2Nlc3MtdG9rZW46dA=="),
+        ({"GIT_AUTH_TOKEN.other.example": "t"}, None),
+        ({}, None),
+    ],
+)
+def test_a_secret_opens_a_repository(bench: "Bench", secrets: dict[str, str], wanted: str | None) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Asked) as server:
+        _Asked.said.clear()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            host = f"127.0.0.1:{server.server_port}"
+            given = {name.replace("HOST", host): value.encode() for name, value in secrets.items()}
+            with pytest.raises(BuildError):
+                bench.build(f"FROM tiny\nADD http://{host}/r.git /x\n", secrets=given, environ={"PATH": os.environ["PATH"]})
+        finally:
+            server.shutdown()
+            thread.join()
+    assert _Asked.said[0] == wanted
 
 
 def test_what_counts_as_a_repository() -> None:

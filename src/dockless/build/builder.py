@@ -33,7 +33,6 @@ from dockless.build.steps import Cancellation, StepRunner
 from dockless.build.tree import Tree
 from dockless.dockerfile import Dockerfile, DockerfileError, parse
 from dockless.dockerfile.checks import Base
-from dockless.dockerfile.checks.settings import BUILD_ARGUMENT
 from dockless.dockerfile.ignore import Ignore, IgnoreError
 from dockless.dockerfile.model import Arg
 from dockless.images.layers import LayerStore
@@ -50,7 +49,8 @@ INLINE_ARGUMENT = "BUILDKIT_INLINE_CACHE"
 _IGNORE_FILE = ".dockerignore"
 _MAX_DOCKERFILE = 16 << 20
 # Arguments that may be given without being declared (reference: "Predefined ARGs").
-_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH", BUILD_ARGUMENT, INLINE_ARGUMENT}
+_PREDEFINED = {*handover.PROXY_VARIABLES, "SOURCE_DATE_EPOCH"}
+_OWN = "BUILDKIT_"  # how BuildKit's own begin
 
 
 class BaseResolver(Protocol):
@@ -286,6 +286,6 @@ def _warn_unused(session: Session, plan: Plan) -> None:
         for instruction in planned.stage.instructions:
             if isinstance(instruction, Arg):
                 declared |= {name for name, _ in instruction.pairs}
-    unused = sorted(session.given.keys() - declared - _PREDEFINED)
+    unused = sorted(name for name in session.given.keys() - declared - _PREDEFINED if not name.startswith(_OWN))
     if unused:
         session.emit(Warned(f"One or more build-args [{' '.join(unused)}] were not consumed"))

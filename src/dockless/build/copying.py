@@ -2,7 +2,7 @@
 
 A folder's contents go into the destination; a file goes to the destination, or into it where it is a folder or is
 written with a slash at its end. Missing folders are made with 0755 and the owner of the copied files; as with Docker,
-a `--chmod` in octal counts for them, too.
+a `--chmod` in octal counts for them, too, as far as an umask of 022 lets it.
 """
 
 import posixpath

@@ -20,21 +20,26 @@ _TIMEOUT = urllib3.Timeout(connect=30.0, read=120.0)
 
 
 def fetch(
-    url: str, into: Path, checksum: str, environ: Mapping[str, str], still_wanted: Callable[[], None]
+    url: str,
+    into: Path,
+    checksum: str,
+    environ: Mapping[str, str],
+    still_wanted: Callable[[], None],
+    authorization: str | None = None,
 ) -> Download:
-    """Blocking. `still_wanted` is called now and then, and ends the download by raising.
+    """Blocking. `still_wanted` is called now and then, and ends the download by raising. `authorization` is the header
+    of this name; a server that is only redirected to does not get it.
 
     Raises `DownloadError`; `into` may hold a part of the file then.
     """
     wanted = _CHECKSUM.fullmatch(checksum) if checksum else None
     if checksum and wanted is None:
         raise DownloadError(f"invalid checksum digest format: {checksum}")
+    headers = {"User-Agent": "dockless"} | ({"Authorization": authorization} if authorization else {})
     hashes = {"sha256": hashlib.sha256(), **({wanted[1]: hashlib.new(wanted[1])} if wanted else {})}
     try:
         with _pool(url, environ) as pool:
-            answer = pool.request(
-                "GET", url, preload_content=False, timeout=_TIMEOUT, headers={"User-Agent": "dockless"}
-            )
+            answer = pool.request("GET", url, preload_content=False, timeout=_TIMEOUT, headers=headers)
             if answer.status >= 400:
                 raise DownloadError(f"invalid response status {answer.status} for {url}")
             with into.open("wb") as file:

@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import msgspec
 
-from dockless.build import handover
+from dockless.build import credentials, handover
 from dockless.build.download import DownloadError
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_BEGINNING = re.compile(r"[0-9a-f]{1,64}")
 _HEAD = re.compile(r"ref: (refs/heads/\S+)\tHEAD")
 _PATIENCE = 0.2  # seconds between two looks at whether the build was cancelled
 _YES = {"": True, "1": True, "true": True, "0": False, "false": False}
@@ -43,7 +44,7 @@ def parse_git(text: str, *, checksum: str = "", keep_git_dir: bool = False) -> G
         found = _by_query(found, address)
     if checksum:
         found = msgspec.structs.replace(found, commit=checksum.lower())
-    if found.commit and not _COMMIT.fullmatch(found.commit):
+    if found.commit and not _BEGINNING.fullmatch(found.commit):
         raise DownloadError(f"{text}: a commit is written in hex, not {found.commit!r}")
     if found.ref.startswith("-") or found.url.startswith("-"):
         raise DownloadError(f"{text}: a ref does not begin with a dash")
@@ -55,15 +56,20 @@ def check_out(
     into: Path,
     environ: Mapping[str, str],
     agent: Path | None,
+    secrets: Mapping[str, bytes],
     still_wanted: Callable[[], None],
 ) -> Path:
     """The folder with the files. Blocking; `still_wanted` is called now and then, and ends it by raising.
 
+    `secrets` may hold what opens the server (`credentials`).
+
     Raises `DownloadError`.
     """
-    git = _Git(into, _environment(environ, agent, into), still_wanted)
+    authorization = credentials.for_git(source.url, secrets)
+    git = _Git(into, _environment(environ, agent, into) | _authorized(source.url, authorization), still_wanted)
     git("init", "-q", ".")
-    wanted = source.ref or source.commit or "HEAD"
+    # A commit's first letters are no name to ask a server for: they are held against what comes.
+    wanted = source.ref or (source.commit if _COMMIT.fullmatch(source.commit) else "") or "HEAD"
     try:
         git("fetch", "-q", "--depth=1", "--no-tags", source.url, wanted)
         fetched = "FETCH_HEAD"
@@ -187,3 +193,15 @@ def _environment(environ: Mapping[str, str], agent: Path | None, home: Path) -> 
     if agent is not None:
         found["SSH_AUTH_SOCK"] = str(agent)
     return found
+
+
+def _authorized(url: str, authorization: str | None) -> dict[str, str]:
+    """Configuration for git (2.31 and later) that no command line shows, for this server alone."""
+    if authorization is None:
+        return {}
+    parts = urlsplit(url)
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc.rpartition('@')[2]}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: {authorization}",
+    }

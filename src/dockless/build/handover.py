@@ -40,12 +40,14 @@ class Handover(msgspec.Struct, frozen=True):
 
 
 def prepare(environ: Mapping[str, str], args: Mapping[str, str], folder: Path) -> Handover:
-    """Makes the folder's files where the host names a bundle. `args`, the build arguments, go before `environ`.
+    """Makes the folder's files where the host names a bundle. `args`, the build arguments, go before `environ`; a
+    proxy that they name in capitals or in small letters is there in both, as in BuildKit.
 
     apt ignores SSL_CERT_FILE and wants a configuration file (read before the image's own, which so wins), and GNU wget
     a start-up file.
     """
-    found = {name: value for name in PROXY_VARIABLES if (value := args.get(name) or environ.get(name))}
+    given = {**{other: args[name] for name in args for other in (name.lower(), name.upper())}, **args}
+    found = {name: value for name in PROXY_VARIABLES if (value := given.get(name) or environ.get(name))}
     bundle = ca_bundle(environ)
     if bundle is None:
         return Handover(found, None)

@@ -48,3 +48,7 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int | None = None
     cache_to: tuple[str, ...] = ()
     width: int = 0  # steps side by side; 0: as many as there are processors
+
+    def truth_of(self, arg: str) -> bool:
+        """Whether a build argument that is BuildKit's own switch is given, and not as false."""
+        return (self.args.get(arg) or "false").lower() not in ("0", "f", "false")

@@ -10,9 +10,10 @@ import msgspec
 from dockless.launcher.users import UnknownUser, resolve_user
 
 _OCTAL = re.compile(r"0*[0-7]{1,4}")
-_CLAUSE = re.compile(r"([ugoa]*)((?:[+=-][rwxXst]*)+)")
-_PART = re.compile(r"([+=-])([rwxXst]*)")
+_CLAUSE = re.compile(r"([ugoa]*)((?:[+=-](?:[ugo]|[rwxXst]*))+)")
+_PART = re.compile(r"([+=-])([ugo]|[rwxXst]*)")
 _WHO = {"u": 0o4700, "g": 0o2070, "o": 0o0007, "a": 0o7777}
+_SHIFT = {"u": 6, "g": 3, "o": 0}
 _WHAT = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
 
 Chmod = Callable[[int], int]
@@ -44,7 +45,7 @@ def parse_owner(text: str, layers: Sequence[Path]) -> Owner:
 
 
 def parse_chmod(text: str) -> Chmod:
-    """`644`, `0755` or `u=rwX,go=rX`: a function from the file's mode (type bits and all) to its new permissions.
+    """`644`, `0755`, `u=rwX,go=rX` or `g=u`: a function from the file's mode (type bits and all) to its permissions.
 
     Raises `ValueError`.
     """
@@ -84,6 +85,8 @@ def octal_mode(text: str) -> int | None:
 
 
 def _bits(letters: str, mode: int, current: int) -> int:
+    if letters in _SHIFT:
+        return (current >> _SHIFT[letters] & 0o7) * 0o111
     bits = 0
     for letter in letters:
         if letter == "X":

@@ -1,7 +1,7 @@
 """A Dockerfile and what was asked → the graph of what the target needs, as a value that can be printed. Pure.
 
 Only what does not depend on base images is decided here: which stages are needed, what each waits for, and the list of
-steps to show. Triggers (ONBUILD) in base images add their steps later.
+steps to show. Triggers (ONBUILD) in base images add their steps later, and may want a stage that nothing else does.
 """
 
 import re
@@ -14,8 +14,9 @@ from dockless.build.events import Vertex
 from dockless.build.options import BuildOptions
 from dockless.dockerfile.arguments import global_variables
 from dockless.dockerfile.errors import Position
-from dockless.dockerfile.model import Add, Copy, Dockerfile, Instruction, Run, Stage, Workdir
+from dockless.dockerfile.model import Add, Copy, Dockerfile, Instruction, Onbuild, Run, Stage, Workdir
 from dockless.dockerfile.mounts import MountError, parse_mount
+from dockless.dockerfile.parser import parse_trigger
 from dockless.dockerfile.words import WordError, expand
 
 SCRATCH = "scratch"
@@ -38,14 +39,18 @@ class PlannedStage(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`stages` are those that the target needs, in the file's order. `variables` are the global arguments' values."""
+    """`stages` are those that the target needs, in the file's order; `spare` the others, for triggers of base images.
+
+    `variables` are the global arguments' values.
+    """
 
     stages: tuple[PlannedStage, ...]
     target: int
     variables: Mapping[str, str]
+    spare: tuple[PlannedStage, ...] = ()
 
     def stage(self, index: int) -> PlannedStage | None:
-        return next((planned for planned in self.stages if planned.stage.index == index), None)
+        return next((planned for planned in (*self.stages, *self.spare) if planned.stage.index == index), None)
 
     @property
     def vertices(self) -> tuple[Vertex, ...]:
@@ -74,7 +79,7 @@ def make_plan(dockerfile: Dockerfile, options: BuildOptions, platform_variables:
     target = _target(dockerfile, options)
     drafts = {stage.index: _draft(dockerfile, stage, options, variables) for stage in dockerfile.stages}
     needed = _needed(drafts, target)
-    chosen = [drafts[index] for index in sorted(needed)]
+    chosen = [draft for index, draft in drafts.items() if index in needed]
     total = sum(len(draft.vertices) for draft in chosen)
     numbered: list[PlannedStage] = []
     ordinal = 0
@@ -84,7 +89,8 @@ def make_plan(dockerfile: Dockerfile, options: BuildOptions, platform_variables:
             ordinal += 1
             vertices.append(msgspec.structs.replace(vertex, ordinal=ordinal, ordinals=total))
         numbered.append(msgspec.structs.replace(draft, vertices=tuple(vertices)))
-    return Plan(tuple(numbered), target, variables)
+    spare = tuple(draft for index, draft in drafts.items() if index not in needed)
+    return Plan(tuple(numbered), target, variables, spare)
 
 
 def show(instruction: Instruction) -> str:
@@ -140,7 +146,7 @@ def _draft(dockerfile: Dockerfile, stage: Stage, options: BuildOptions, variable
     earlier = _earlier(dockerfile, stage, base)
     waits: set[int] = set()
     images: list[str] = []
-    for instruction in stage.instructions:
+    for instruction in (*_triggers(dockerfile, earlier, position), *stage.instructions):
         for name in sources_of(instruction):
             index = source_stage(dockerfile, stage.index, name, instruction.position)
             if index is None:
@@ -156,6 +162,17 @@ def _draft(dockerfile: Dockerfile, stage: Stage, options: BuildOptions, variable
         images=tuple(dict.fromkeys(images)),
         vertices=_vertices(stage),
     )
+
+
+def _triggers(dockerfile: Dockerfile, base_stage: int | None, position: Position) -> list[Instruction]:
+    """What the ONBUILDs of a stage of this file add to the one that stands on it, whose FROM is at `position`."""
+    if base_stage is None:
+        return []
+    return [
+        msgspec.structs.replace(parse_trigger(instruction.trigger), position=position)
+        for instruction in dockerfile.stages[base_stage].instructions
+        if isinstance(instruction, Onbuild)
+    ]
 
 
 def source_stage(dockerfile: Dockerfile, reader: int, name: str, position: Position) -> int | None:

@@ -5,13 +5,14 @@ The forms are the classic builder's (`POST /build?remote=`): what names a git re
 not, and taken for a Dockerfile else.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from dockless.build import archives, download, git
+from dockless.build import archives, credentials, download, git
 from dockless.build.download import DownloadError
+from dockless.build.options import BuildOptions
 from dockless.images.compression import decompress
 from dockless.images.trees import remove_tree
 from dockless.images.unpack import extract
@@ -19,6 +20,7 @@ from dockless.images.unpack import extract
 _CHUNK = 1 << 18
 _MAX_DOCKERFILE = 16 << 20  # bytes
 _SHORT = "github.com/"
+_KEEP = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"  # a build argument (reference: "BuildKit built-in build args")
 
 
 class RemoteContext(msgspec.Struct, frozen=True):
@@ -28,10 +30,10 @@ class RemoteContext(msgspec.Struct, frozen=True):
     dockerfile: str | None = None
 
 
-def fetch_context(
-    text: str, scratch: Path, environ: Mapping[str, str], agent: Path | None, still_wanted: Callable[[], None]
-) -> RemoteContext:
+def fetch_context(text: str, scratch: Path, options: BuildOptions, still_wanted: Callable[[], None]) -> RemoteContext:
     """Blocking; what is fetched is below `scratch`, an empty folder. `still_wanted` ends it by raising.
+
+    Of the options count the environment, the agent, the secrets that open servers, and whether `.git` is kept.
 
     Raises `DownloadError`, and `tarfile.TarError`, `EOFError`, `ImageError` for an archive that is broken.
     """
@@ -39,8 +41,8 @@ def fetch_context(
     into = scratch / "context"
     into.mkdir(mode=0o755)
     if text.startswith(_SHORT) or download.is_git(address):
-        wanted = git.parse_git(address)
-        folder = git.check_out(wanted, into, environ, agent, still_wanted)
+        wanted = git.parse_git(address, keep_git_dir=options.truth_of(_KEEP))
+        folder = git.check_out(wanted, into, options.environ, options.ssh.get("default"), options.secrets, still_wanted)
         if not wanted.keep_git_dir:
             remove_tree(into / ".git")
         return RemoteContext(folder=folder)
@@ -48,7 +50,8 @@ def fetch_context(
         raise DownloadError(f"remoteURL ({text}) could not be recognized as URL")
     from dockless.build import fetching  # its HTTP client is a large import
 
-    found = fetching.fetch(address, scratch / "fetched", "", environ, still_wanted)
+    authorization = credentials.for_download(address, options.secrets)
+    found = fetching.fetch(address, scratch / "fetched", "", options.environ, still_wanted, authorization)
     if archives.is_archive(str(found.path)):
         extract(decompress(_chunks(found.path, still_wanted)), into)
         return RemoteContext(folder=into)

@@ -25,7 +25,7 @@ from dockless.build.owners import Owner
 from dockless.build.plan import PlannedStage
 from dockless.build.session import Read, Session
 from dockless.build.sources import Selected, digest, select
-from dockless.build.steps import Bind, Step, StepFailed, Tmpfs
+from dockless.build.steps import HOSTNAME, Bind, Step, StepFailed, Tmpfs
 from dockless.build.stubs import Stubs
 from dockless.build.target import Target
 from dockless.build.tree import clean
@@ -38,6 +38,9 @@ from dockless.registry.platform import Platform
 
 _SCRIPTS = "/run/dockless-script"
 _SCRIPTS_SHOWN = "/dev/pipes"  # where BuildKit has them, which is what its history says
+# Build arguments of BuildKit's own (reference: "BuildKit built-in build args").
+_CACHE_SPACE = "BUILDKIT_CACHE_MOUNT_NS"
+_HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 _TAIL = 8 * 1024  # bytes of a failed step's output that its error shows
 
 
@@ -90,6 +93,8 @@ def prepare(session: Session, planned: PlannedStage, draft: Draft, instruction: 
     }
     if instruction.security == "insecure":
         key["security"] = instruction.security
+    if hostname := session.options.args.get(_HOSTNAME):
+        key["hostname"] = hostname
     return PreparedRun(
         instruction=instruction,
         argv=argv,
@@ -144,6 +149,7 @@ def carry_out(session: Session, prepared: PreparedRun, draft: Draft, vertex: Ver
             binds=tuple(lent.binds),
             tmpfs=tuple(lent.tmpfs),
             extra_hosts=session.options.extra_hosts,
+            hostname=session.options.args.get(_HOSTNAME) or HOSTNAME,
             shm_size=session.options.shm_size,
             ulimits=session.options.ulimits,
             resources=session.options.resources,
@@ -321,16 +327,23 @@ class _Lent(msgspec.Struct):
         mount = prepared.mount
 
         def fill(folder: Path) -> None:
-            if prepared.read is not None:
-                target = Target(folder, ())
-                for chosen in select(prepared.read.source, mount.source or "/"):
-                    copy_selected(chosen, Destination("/", prepared.read.source.owner), target)
-                target.finish()
-            folder.chmod(0o755 if mount.mode is None else mount.mode)
-            os.chown(folder, mount.uid or 0, mount.gid or 0)
+            if prepared.read is None:
+                folder.chmod(0o755 if mount.mode is None else mount.mode)
+                os.chown(folder, mount.uid or 0, mount.gid or 0)
+                return
+            # With `from` it is that folder, permissions and owner included; `mode`, `uid` and `gid` do not count.
+            target = Target(folder, ())
+            destination = Destination("/", prepared.read.source.owner)
+            for chosen in select(prepared.read.source, mount.source or "/"):
+                copy_selected(chosen, destination, target)
+                owner = destination.owner_of(chosen.entry)
+                target.dress(target.real("/"), owner, destination.mode_of(chosen.entry), None)
+            target.finish()
 
         caches = self.session.tools.cache_mounts
-        lent = caches.lend(mount.id or prepared.target, mount.sharing, fill, self.session.check)
+        space = self.session.options.args.get(_CACHE_SPACE)
+        name = f"{space}/{mount.id or prepared.target}" if space else mount.id or prepared.target
+        lent = caches.lend(name, mount.sharing, fill, self.session.check)
         self._lend_folder(self.stack.enter_context(lent), prepared.target, mount.readonly)
 
     def _secret(self, prepared: PreparedMount) -> None:

@@ -20,7 +20,7 @@ from dockless.build.draft import Draft
 from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import Failed, Finished, Started, Vertex, Warned
 from dockless.build.metadata import BadValue, Scope
-from dockless.build.owners import parse_owner
+from dockless.build.owners import Owner, parse_owner
 from dockless.build.plan import SCRATCH, PlannedStage, show
 from dockless.build.session import Session, with_name
 from dockless.build.sources import SourceError
@@ -165,12 +165,16 @@ class _StageRun:
     def working_folder(self, instruction: Workdir) -> Record | None:
         said = self.scope.expand(instruction.path, self.draft)
         path = clean(posixpath.join("/", self.draft.config.working_dir, said))
-        self.draft.change(working_dir=path)
+        shown = f"{path}/" if said.endswith("/") and path != "/" else path  # Docker keeps a slash at the end
+        self.draft.change(working_dir=shown)
         if path == "/":
             self.draft.add_history(f"WORKDIR {path}")
             return None
         lower = self.session.lower(self.draft.diff_ids)
-        owner = parse_owner(self.draft.config.user, lower)
+        try:
+            owner = parse_owner(self.draft.config.user, lower)
+        except UnknownUser:
+            owner = Owner()  # said by the first RUN as this user, as BuildKit does; there may be none
 
         def make(folder: Path) -> Path:
             target = transfer.new_target(folder, lower)
@@ -179,7 +183,7 @@ class _StageRun:
             return folder / "upper"
 
         values = {"path": path, "owner": [owner.uid, owner.gid]}
-        return self.layered("workdir", values, instruction, f"WORKDIR {path}", make)
+        return self.layered("workdir", values, instruction, f"WORKDIR {shown}", make)
 
     def layered(
         self, kind: str, values: dict[str, Any], instruction: Instruction, created_by: str, make: Callable[[Path], Path]

@@ -29,6 +29,9 @@ class StepFailed(Exception):
         self.status = status
 
 
+HOSTNAME = "buildkitsandbox"  # a step's, where nobody asks for another
+
+
 class Cancellation:
     """Says once, to everybody who asked, that a build is to stop. Safe to use from any thread."""
 
@@ -114,7 +117,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     lower: tuple[Path, ...]
     upper: Path
     work: Path
-    hostname: str = "buildkitsandbox"
+    hostname: str = HOSTNAME
     network: Network = "default"
     privileged: bool = False
     binds: tuple[Bind, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dockless.build import archives, copying, download
+from dockless.build import archives, copying, credentials, download
 from dockless.build.copying import Destination
 from dockless.build.draft import Draft
 from dockless.build.events import Vertex
@@ -114,7 +114,7 @@ def prepared(
         owner=None if keeps_owners else owner,
         chmod=parse_chmod(chmod) if chmod else None,
         xattrs=xattrs,
-        folder_mode=0o755 if mode is None else mode,
+        folder_mode=0o755 if mode is None else mode & 0o755,
     )
     documents = tuple((document.name, _content(document, draft, scope)) for document in instruction.documents)
     unpack = instruction.unpack if isinstance(instruction, Add) else False
@@ -197,7 +197,8 @@ def _checkouts(
             stack.callback(remove_tree, scratch)
             (scratch / "checkout").mkdir(mode=0o755)
             agent = session.options.ssh.get("default")
-            folder = git.check_out(wanted, scratch / "checkout", session.options.environ, agent, session.check)
+            options = session.options
+            folder = git.check_out(wanted, scratch / "checkout", options.environ, agent, options.secrets, session.check)
             ignore = Ignore() if wanted.keep_git_dir else Ignore([".git"])
             found += select(folder_source(folder, text, ignore), "/", exclude)
         yield found
@@ -215,7 +216,8 @@ def _downloads(session: Session, checksum: str, urls: Sequence[str]) -> Iterator
         fetched = []
         for number, url in enumerate(urls):
             into = folder / str(number)
-            fetched.append(fetching.fetch(url, into, checksum, session.options.environ, session.check))
+            authorization = credentials.for_download(url, session.options.secrets)
+            fetched.append(fetching.fetch(url, into, checksum, session.options.environ, session.check, authorization))
         yield fetched
     finally:
         shutil.rmtree(folder)

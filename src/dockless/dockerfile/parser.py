@@ -225,6 +225,11 @@ def _copy(line: _Line) -> Copy:
     found = line.flags(
         **{"from": "text", "chown": "text", "chmod": "text", "link": "yes", "parents": "yes", "exclude": "many"}
     )
+    if re.search(r"\$.", found.text("from")):
+        raise _Wrong(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope"
+            " as a workaround"
+        )
     sources, documents, destination = line.sources()
     return Copy(
         sources=sources,

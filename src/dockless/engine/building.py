@@ -221,7 +221,7 @@ def _fetched(
         if cancellation.cancelled:
             raise BuildCancelled
 
-    found = fetch_context(remote, folder, options.environ, options.ssh.get("default"), still_wanted)
+    found = fetch_context(remote, folder, options, still_wanted)
     if found.dockerfile is None:
         return found.folder, options
     return None, msgspec.structs.replace(options, dockerfile="Dockerfile", dockerfile_text=found.dockerfile)
