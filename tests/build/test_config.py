@@ -42,7 +42,7 @@ def history(bench: "Bench", lines: str, **options: Any) -> list[tuple[str, bool]
          {"80/tcp": {}, "53/udp": {}, "8000/tcp": {}, "8001/tcp": {}, "8002/tcp": {}}),
         ('VOLUME /a\nVOLUME ["/b c"]', "volumes", {"/a": {}, "/b c": {}}),
         ("USER web", "user", "web"),
-        ("WORKDIR /a\nWORKDIR b/../c\nARG D=/x\nWORKDIR $D/y/", "working_dir", "/x/y"),
+        ("WORKDIR /a\nWORKDIR b/../c\nARG D=/x\nWORKDIR $D/y/", "working_dir", "/x/y/"),
         ("CMD a $b", "cmd", ("/bin/sh", "-c", "a $b")),
         ('CMD ["a", "$b"]', "cmd", ("a", "$b")),
         ('SHELL ["/bin/ash", "-ec"]\nCMD x', "cmd", ("/bin/ash", "-ec", "x")),

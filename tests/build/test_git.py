@@ -102,7 +102,9 @@ def test_a_secret_opens_a_repository(bench: "Bench", secrets: dict[str, str], wa
             host = f"127.0.0.1:{server.server_port}"
             given = {name.replace("HOST", host): value.encode() for name, value in secrets.items()}
             with pytest.raises(BuildError):
-                bench.build(f"FROM tiny\nADD http://{host}/r.git /x\n", secrets=given, environ={"PATH": os.environ["PATH"]})
+                bench.build(
+                    f"FROM tiny\nADD http://{host}/r.git /x\n", secrets=given, environ={"PATH": os.environ["PATH"]}
+                )
         finally:
             server.shutdown()
             thread.join()
