@@ -26,7 +26,7 @@ def dump(value: Any) -> str:
     """The document's text, ending with a newline."""
     if isinstance(value, (dict, list)) and value:
         return "".join(f"{line}\n" for line in _block(value, 0))
-    return f"{_inline(value, 0)}\n"
+    return f"{_inline(value)}\n"
 
 
 def _block(value: Any, depth: int) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _entry(head: str, value: Any, depth: int) -> Iterator[str]:
         for line in _block(value, depth + 1):
             yield f"  {line}" if line else line
     else:
-        yield from _lines(f"{head} {_inline(value, depth)}")
+        yield from _lines(f"{head} {_inline(value)}")
 
 
 def _item(value: Any, depth: int) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _item(value: Any, depth: int) -> Iterator[str]:
             yield f"{lead}{line}" if line else line
             lead = "  "
     else:
-        yield from _lines(f"- {_inline(value, depth)}")
+        yield from _lines(f"- {_inline(value)}")
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _lines(text: str) -> Iterator[str]:
         yield f"  {line}" if line else line
 
 
-def _inline(value: Any, depth: int) -> str:
+def _inline(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -35,7 +35,7 @@ def changes(upper: Path, layers: Sequence[Path]) -> list[FilesystemChange]:
                 _mark_parents(found, shown)
     finally:
         os.close(root)
-    _drop_bare_stubs(found, upper)
+    _drop_bare_stubs(found)
     return [FilesystemChange(path=path, kind=kind) for path, kind in sorted(found.items())]
 
 
@@ -99,7 +99,7 @@ def _mark_parents(found: dict[str, int], path: str) -> None:
         found[path] = CHANGED
 
 
-def _drop_bare_stubs(found: dict[str, int], upper: Path) -> None:
+def _drop_bare_stubs(found: dict[str, int]) -> None:
     """The mount points themselves, and /etc where it was made for nothing else."""
     for path in ("/dev", "/proc", "/sys", "/etc"):
         inside = any(other.startswith(f"{path}/") for other in found)

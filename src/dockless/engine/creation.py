@@ -53,7 +53,7 @@ def new_record(
         path=path,
         args=args,
         endpoints=_endpoints(request, networks),
-        mounts=mounting.resolve(host, config.volumes or (), config.working_dir),
+        mounts=mounting.resolve(host, config.volumes or ()),
     )
 
 

@@ -5,6 +5,7 @@ meanwhile are ended properly, and what was half done is finished or undone.
 """
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -32,12 +33,13 @@ from dockless.engine.preparing import Preparation
 from dockless.engine.records import ContainerRecord, NetworkRecord, Table, VolumeRecord
 from dockless.engine.steps import Steps
 from dockless.engine.system import System
+from dockless.engine.tasks import Tasks
 from dockless.engine.volumes import Volumes
 from dockless.engine.wiring import Wiring, unwired
 from dockless.images.scratch import Scratch
 from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
-from dockless.launcher.client import ExitStatus, Started
+from dockless.launcher.client import ExitStatus, LaunchError, Started
 from dockless.network.fabric import FabricError, RelayLost
 from dockless.places import Places
 from dockless.registry.platform import Platform
@@ -79,6 +81,7 @@ class Engine:
         self._store = ImageStore(places, self._database)
         set_outdated_aside(self._database, self._store, __version__)
         self._chains: dict[str, Sequence[Path]] = {}
+        self._tasks = Tasks()
         volumes = self.volumes = Volumes(places, volume_table, self._events, self._users)
         networks = Networks(
             network_table, self._events, lambda: self._table, self._network_dropped, hostnet.routes, hostnet.mtu
@@ -216,20 +219,23 @@ class Engine:
         elif self._steps.knows(identity):
             self._steps.exited(identity, status)
         elif (launcher := self._helpers.open_launcher) is not None:
-            asyncio.get_running_loop().create_task(launcher.forget(identity))
+            self._tasks.start(launcher.forget(identity))
 
     def _launcher_lost(self) -> None:
-        """A launcher that was killed: a new one takes over the containers that live on."""
-        asyncio.get_running_loop().create_task(self._readopt())
+        """A launcher that was killed: a new one takes over the processes that live on."""
+        self._tasks.start(self._readopt())
 
     async def _readopt(self) -> None:
         launcher = await self._helpers.launcher()
-        for record in self._table:
-            process = self._lifecycle.live(record.id).process
-            if process is None or not record.running:
+        for process, cgroup in (*self._lifecycle.held(), *self.execs.held(), *self._steps.held()):
+            try:
+                alive = await launcher.adopt(process, cgroup)
+            except LaunchError as error:
+                if error.errno != errno.EEXIST:  # else it was started by the new one already
+                    raise
                 continue
-            if not await launcher.adopt(process, lifecycle.cgroup_path(record)):
-                self._lifecycle.exited(record.id, ExitStatus(lifecycle.UNKNOWN_STATUS))
+            if not alive:
+                self._exited(process.id, ExitStatus(lifecycle.UNKNOWN_STATUS))
 
     def _relay_lost(self) -> None:
         """A relay that was killed: a new one on the same fabric carries on; connections through the old one are cut."""

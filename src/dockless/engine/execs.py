@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from pathlib import Path
 
 from dockless.engine import processes
@@ -24,6 +25,7 @@ from dockless.engine.outputs import Outputs
 from dockless.engine.records import ContainerRecord, new_id, replace
 from dockless.engine.spec import exec_process
 from dockless.engine.streams import Hijacked
+from dockless.engine.tasks import Tasks
 from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started
 from dockless.launcher.spec import Process
 from dockless.wire.errors import BadParameter, Conflict, Internal, NotFound
@@ -66,7 +68,7 @@ class Execs:
         self._find = find
         self._layers = layers
         self._execs: dict[str, Exec] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def busy(self) -> bool:
@@ -182,6 +184,12 @@ class Execs:
         code = item.exit.code if item.exit else -1
         return CheckResult(code, collected.decode(errors="replace"))
 
+    def held(self) -> list[tuple[Started, None]]:
+        """The processes of execs that run; they are in their container's cgroup. Without their pipes: those are read
+        here alone, and nothing is staged."""
+        running = [item.process for item in self._execs.values() if item.process is not None and item.exit is None]
+        return [(replaced(each, stdin=None, stdout=None, stderr=None, terminal=None), None) for each in running]
+
     def knows(self, identity: str) -> bool:
         return identity in self._execs
 
@@ -267,9 +275,7 @@ class Execs:
         item.ended.set()
         item.outputs.end()
         self._lifecycle.live(item.container).execs.discard(item.id)
-        task = asyncio.create_task(self._forget(item))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._forget(item))
         record = self._lifecycle_record(item)
         if record is not None:
             self._publish(record, "exec_die", item, exitCode=str(status.code))

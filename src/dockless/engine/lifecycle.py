@@ -23,6 +23,7 @@ from dockless.engine.preparing import Preparation, Prepared
 from dockless.engine.records import ContainerRecord, State, Table, replace
 from dockless.engine.restarts import delay_before, should_restart
 from dockless.engine.signals import parse_signal
+from dockless.engine.tasks import Tasks
 from dockless.engine.wiring import Wiring
 from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, Started
 from dockless.linux import cgroups
@@ -55,7 +56,7 @@ class Lifecycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lives: dict[str, Live] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     def live(self, identity: str) -> Live:
         found = self._lives.get(identity)
@@ -165,7 +166,7 @@ class Lifecycle:
 
     def exited(self, identity: str, status: ExitStatus) -> None:
         """The launcher's word that a container's process has ended."""
-        self._spawn(self._end(self.live(identity), status))
+        self._tasks.start(self._end(self.live(identity), status))
 
     async def adopt(self, record: ContainerRecord, started: Started) -> None:
         """Takes over a container that an earlier engine started; its output goes on where it was."""
@@ -189,10 +190,14 @@ class Lifecycle:
         live = self.live(record.id)
         live.restart_task = asyncio.create_task(self._restart_later(live, 0.0))
 
+    def held(self) -> list[tuple[Started, str]]:
+        """The processes of running containers, each with its cgroup."""
+        running = [(self.live(record.id).process, record) for record in self._parts.table if record.running]
+        return [(process, cgroup_path(record)) for process, record in running if process is not None]
+
     async def settle(self) -> None:
         """Waits for ends that are being dealt with."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._tasks.settle()
 
     def detach(self) -> None:
         """The engine ends while containers live: lets go of them without touching them."""
@@ -344,7 +349,7 @@ class Lifecycle:
             live.restarts += 1
             live.restart_task = asyncio.create_task(self._restart_later(live, wait))
         elif record.host.auto_remove and not live.stopping:
-            self._spawn(parts.removed(record.id))
+            self._tasks.start(parts.removed(record.id))
 
     async def _restart_later(self, live: Live, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -414,7 +419,7 @@ class Lifecycle:
         answer = ContainerWaitResponse(status_code=code, error=WaitError(message=message))
         live.resolve(("not-running", "next-exit"), answer)
         if record.host.auto_remove:
-            self._spawn(self._parts.removed(record.id))
+            self._tasks.start(self._parts.removed(record.id))
 
     def _save_state(self, record: ContainerRecord, **changes: Any) -> None:
         self._parts.table.save(replace(record, state=replace(record.state, **changes)))
@@ -433,11 +438,6 @@ class Lifecycle:
 
     def _publish(self, record: ContainerRecord, action: str, at: int | None = None, **more: str) -> None:
         self._parts.events.publish("container", action, record.id, {**event_attributes(record), **more}, at=at)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _rotation(record: ContainerRecord) -> log_files.Rotation | None:

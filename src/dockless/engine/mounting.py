@@ -28,7 +28,7 @@ class Mounting:
         self._container = container
         self._image = image
 
-    def resolve(self, host: wire.HostConfig, declared: Iterable[str], working_dir: str) -> tuple[Mount, ...]:
+    def resolve(self, host: wire.HostConfig, declared: Iterable[str]) -> tuple[Mount, ...]:
         """`declared` are the configuration's volumes. Raises BadParameter for what cannot be mounted."""
         found: dict[str, Mount] = {}
         for reference in host.volumes_from or ():

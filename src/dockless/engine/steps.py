@@ -37,6 +37,7 @@ class _Running:
     """One step under way."""
 
     id: str
+    cgroup: str
     output: "queue.SimpleQueue[bytes | None]"
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     status: ExitStatus | None = None
@@ -63,6 +64,10 @@ class Steps:
             output(data)
         return future.result()
 
+    def held(self) -> list[tuple[Started, str]]:
+        """The processes of steps under way, each with its cgroup."""
+        return [(item.started, item.cgroup) for item in self._running.values() if item.started and not item.status]
+
     def knows(self, identity: str) -> bool:
         return identity.startswith(PREFIX)
 
@@ -73,7 +78,8 @@ class Steps:
             item.ended.set()
 
     async def _run(self, step: Step, chunks: "queue.SimpleQueue[bytes | None]") -> int:
-        item = _Running(PREFIX + new_id(), chunks)
+        identity = PREFIX + new_id()
+        item = _Running(identity, f"/{step.cgroup_parent.strip('/') or 'dockless'}/{identity}", chunks)
         self._running[item.id] = item
         folder = Scratch.of(self._places).folder("step")
         sandbox: Sandbox | None = None
@@ -117,7 +123,7 @@ class Steps:
         launcher = await self._helpers.launcher()
         root = OverlayRoot(tuple(map(str, step.lower or (self._places.empty,))), str(step.upper), str(step.work))
         try:
-            spec = _spec(step, files, item.id)
+            spec = _spec(step, files, item.cgroup)
             item.started = await launcher.run(
                 item.id, spec, root, namespaces=namespaces, stdin=False, split_output=False
             )
@@ -204,7 +210,7 @@ class Steps:
         return str(fabric.host_gateway) if fabric else "127.0.0.1"
 
 
-def _spec(step: Step, files: Files, identity: str) -> Spec:
+def _spec(step: Step, files: Files, cgroup: str) -> Spec:
     user = resolve_user(step.lower, step.user)
     shared: Sequence[NamespaceType] = ("network",) if step.network == "host" else ()
     names = {"/etc/resolv.conf": files.resolv_conf, "/etc/hostname": files.hostname, "/etc/hosts": files.hosts}
@@ -217,7 +223,7 @@ def _spec(step: Step, files: Files, identity: str) -> Spec:
     return defaults.default_spec(
         args=list(step.argv),
         env=[f"{name}={value}" for name, value in step.env.items()],
-        cgroup_path=f"/{step.cgroup_parent.strip('/') or 'dockless'}/{identity}",
+        cgroup_path=cgroup,
         cwd=step.cwd,
         user=user,
         hostname=step.hostname,

@@ -64,7 +64,7 @@ def _flags(command: Any) -> Any:
 @pass_session
 def ps(session: Session, /, **flags: Any) -> None:
     """List a project's containers."""
-    _show(session, flags, _of_project(session, flags))
+    _show(flags, _of_project(session, flags))
 
 
 @click.command("ps", short_help="List containers")
@@ -96,10 +96,10 @@ def ps_here(session: Session, /, **flags: Any) -> None:
             if _PROJECT_LABEL not in each.labels and each.id not in known and _wanted(each, flags)
         ]
     if flags["quiet"] or flags["format_"] != "table" or not others:
-        _show(session, flags, chosen + others)
+        _show(flags, chosen + others)
         return
     if chosen:
-        _show(session, flags, chosen)
+        _show(flags, chosen)
         echo("")
     rows = [container_row(each, truncate=not flags["no_trunc"]) for each in others]
     echo(table(list(_OTHER_COLUMNS), [[str(row[field]) for field in _OTHER_COLUMNS.values()] for row in rows]))
@@ -142,7 +142,7 @@ def _wanted(each: "ContainerSummary", flags: dict[str, Any]) -> bool:
     return flags["all_"] or each.state in ("running", "paused", "restarting")
 
 
-def _show(session: Session, flags: dict[str, Any], found: "list[ContainerSummary]") -> None:
+def _show(flags: dict[str, Any], found: "list[ContainerSummary]") -> None:
     if flags["quiet"]:
         for each in found:
             echo(each.id)

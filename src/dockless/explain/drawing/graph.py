@@ -55,7 +55,7 @@ def graph_of(stack: Stack) -> Graph:
         node = _service(stack, service, networks)
         nodes[node.id] = node
     for service in project.services.values():
-        for other, edge in (*_ports(service), *_mounts(stack, service), *_secrets(stack, service)):
+        for other, edge in (*_ports(service), *_mounts(stack, service), *_secrets(service)):
             nodes.setdefault(other.id, other)
             if edge not in edges:
                 edges.append(edge)
@@ -129,7 +129,7 @@ def _mounts(stack: Stack, service: Service) -> Iterator[tuple[Node, Edge]]:
         yield node, Edge(f"service/{service.name}", node.id, "reads" if way == "reads" else "mount", hint)
 
 
-def _secrets(stack: Stack, service: Service) -> Iterator[tuple[Node, Edge]]:
+def _secrets(service: Service) -> Iterator[tuple[Node, Edge]]:
     for kind in ("secrets", "configs"):
         for grant in getattr(service, kind):
             node = Node(id=f"{kind}/{grant.source}", kind="secret", title=grant.source, detail=kind[:-1])

@@ -130,11 +130,11 @@ def _svg(graph: Graph, drawn: dict[str, _Drawn], columns: dict[str, int], found:
     )
     yield f"<style>{_style()}</style>"
     yield f'<g transform="translate({shift:.1f} {top:.1f})">'
-    yield from _frame(graph, columns, found)
+    yield from _frame(graph, found)
     for edge, route in zip(graph.edges, found.routes, strict=True):
         yield _line(edge, route)
     for id_, spot in found.spots.items():
-        yield _box(drawn[id_], spot, graph)
+        yield _box(drawn[id_], spot)
     yield "</g>"
     yield from _legend_row(legend, _MARGIN, height - 22)
     yield "</svg>"
@@ -144,7 +144,7 @@ def _style() -> str:
     return (Path(__file__).parent / "stack.css").read_text(encoding="utf-8")
 
 
-def _frame(graph: Graph, columns: dict[str, int], found: Layout) -> Iterator[str]:
+def _frame(graph: Graph, found: Layout) -> Iterator[str]:
     """The ground that the services stand on, and the columns' headings."""
     by_kind: dict[str, list[Spot]] = {"port": [], "service": [], "kept": []}
     for node in graph.nodes:
@@ -189,7 +189,7 @@ def _line(edge: Edge, route: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def _box(each: _Drawn, spot: Spot, graph: Graph) -> str:
+def _box(each: _Drawn, spot: Spot) -> str:
     node = each.node
     parts = [f'<g class="node {node.kind}" transform="translate({spot.x:.1f} {spot.y:.1f})">']
     if node.hint:

@@ -9,7 +9,7 @@ from typing import Any
 from dockless.dockerfile import Instruction
 from dockless.dockerfile import model as language
 from dockless.explain.story import shell
-from dockless.explain.story.built import Built, State, base_of, earlier_stage, follow
+from dockless.explain.story.built import State, base_of, earlier_stage, follow
 from dockless.explain.story.caching import causes_of
 from dockless.explain.story.official import described, parse_reference, pinned
 from dockless.explain.story.origins import is_secret
@@ -53,7 +53,7 @@ def tell_image(stack: Stack, image: Image) -> FileStory:
         kind="dockerfile",
         title=title,
         text=image.text,
-        lead=tuple(_lead(stack, image, built)),
+        lead=tuple(_lead(stack, image)),
         entries=tuple(entries),
     )
 
@@ -97,7 +97,7 @@ def _told(at: At, instruction: Instruction) -> Entry:
     )
 
 
-def _lead(stack: Stack, image: Image, built: Built) -> Iterator[str]:
+def _lead(stack: Stack, image: Image) -> Iterator[str]:
     count = len(image.file.stages)
     for_whom = f" for {_and(image.services)}" if image.services else ""
     stages = (

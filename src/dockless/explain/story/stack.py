@@ -162,12 +162,12 @@ def _images(project: Project, warnings: list[str]) -> Iterator[Image]:
         key = (build.context, build.dockerfile or build.dockerfile_inline, build.target)
         found.setdefault(key, (build, []))[1].append(service.name)
     for build, names in found.values():
-        image = _image(project, build, names, warnings)
+        image = _image(build, names, warnings)
         if image is not None:
             yield image
 
 
-def _image(project: Project, build: Build, names: list[str], warnings: list[str]) -> Image | None:
+def _image(build: Build, names: list[str], warnings: list[str]) -> Image | None:
     if build.context.startswith(_REMOTE):
         warnings.append(
             f"services.{names[0]}.build: {build.context} is not on this machine: its Dockerfile is not read"

@@ -125,7 +125,7 @@ def _waits(part: Part, spot: Spot | None, name: str) -> tuple[Edit | None, ...]:
     if not isinstance(spot.value, Seq):
         return (None,)
     if spot.text.content[spot.text.offset(spot.mark.line + 1, spot.mark.column + 1)] == "[":
-        return (_flow(part, spot, name, margin, pad),)
+        return (_flow(spot, name, margin, pad),)
     edits: list[Edit | None] = []
     for index, other in enumerate(spot.value):
         item = part.find("depends_on", index)
@@ -143,7 +143,7 @@ def _waits(part: Part, spot: Spot | None, name: str) -> tuple[Edit | None, ...]:
     return tuple(edits)
 
 
-def _flow(part: Part, spot: Spot, name: str, margin: str, pad: str) -> Edit | None:
+def _flow(spot: Spot, name: str, margin: str, pad: str) -> Edit | None:
     line = spot.text.line(spot.mark.line + 1)
     close = line.find("]", spot.mark.column)
     if close < 0 or line[close + 1 :].strip() or not yaml_text.begins_line(spot.text, spot.key):

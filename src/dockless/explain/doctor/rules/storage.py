@@ -56,7 +56,7 @@ def no_volume(composed: Composed) -> Iterator[Hit]:
         targets = [posixpath.normpath(mount.target) for mount in part.service.volumes]
         targets += [entry.split(":")[0] for entry in part.service.tmpfs]
         near = any(_inside(target, data) or _inside(data, target) for target in targets for data in kept.data)
-        elsewhere = any(_near(target, kept.data) for target in targets)
+        elsewhere = any(_near(target) for target in targets)
         if not near and not elsewhere and not any("PGDATA" in name for name in part.service.environment):
             yield part.hit(
                 f"{kept.kind} writes to {kept.data[0]}, where no volume is mounted",
@@ -68,7 +68,7 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _near(target: str, data: tuple[str, ...]) -> bool:
+def _near(target: str) -> bool:
     """A path that is meant to be the data folder and is not."""
     stems = {"postgres", "pgdata", "postgresql", "mysql", "mariadb", "mongo", "mongodb", "pgsql"}
     parts = set(target.strip("/").split("/"))
@@ -122,7 +122,7 @@ def wrong_place(composed: Composed) -> Iterator[Hit]:
             continue
         for target, mount in targets.items():
             old = kept.data == ("/var/lib/postgresql",) and target == "/var/lib/postgresql/data"
-            if not old and (any(_inside(target, data) for data in kept.data) or not _near(target, kept.data)):
+            if not old and (any(_inside(target, data) for data in kept.data) or not _near(target)):
                 continue
             if mount.type == "bind" and (mount.read_only or "." in posixpath.basename(target)):
                 continue
