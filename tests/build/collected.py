@@ -25,6 +25,13 @@ COLLECTION = Path(__file__).with_name("collection")
 LONG_AGO = 1_500_000_000  # the time of all files of the context; what a step makes is younger
 NAMES = sorted(path.stem for path in COLLECTION.glob("*.dockerfile"))
 CHECKS = Path(__file__).with_name("checks")
+CALLS = Path(__file__).with_name("calls") / "offers.dockerfile"
+CALLED = [
+    *(("--call=targets", f"--target={target}") for target in ("", "four", "nowhere")),
+    *(("--call=outline", f"--target={target}") for target in ("", "one", "three", "four", "nowhere")),
+    ("--call=outline,format=json", "--target=four"), ("--call=targets,format=json", "--target="),
+    ("--call=outline", "--target=four", "--build-arg=Y=given", "--build-arg=A=9", "--build-arg=TRIG"),
+]  # fmt: skip
 CHECKED = sorted(path.stem for path in CHECKS.glob("*.dockerfile"))
 
 

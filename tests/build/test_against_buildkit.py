@@ -42,7 +42,7 @@ def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected
     with own_engine.serving(environ):
         run(OURS, environ, "import", str(shared / "base.tar"), "tiny:latest")
         run(OURS, environ, "save", "-o", str(shared / "tiny.tar"), "tiny:latest")
-        reports = check_all((*OURS, "build"), environ, shared)
+        reports = check_all((*OURS, "build"), environ, shared) | call_all((*OURS, "build"), environ, shared)
         with served.at():
             failed = build_all((*OURS, "build", "-q"), environ, shared, served)
         built = [name for name in collected.NAMES if name not in failed]
@@ -77,7 +77,8 @@ def buildkits(shared: Path, served: collected.Served, ours: dict[str, Any]) -> I
             assert time.monotonic() < deadline and daemon.poll() is None, (base / "log").read_text()[-2000:]
             time.sleep(0.2)
         run(("docker",), environ, "load", "-i", str(shared / "tiny.tar"))
-        reports = check_all(("docker", "buildx", "build"), environ, shared)
+        build = ("docker", "buildx", "build")
+        reports = check_all(build, environ, shared) | call_all(build, environ, shared)
         with served.at("nsenter", "-t", str(daemon.pid), "-n"):
             failed = build_all(("docker", "buildx", "build", "-q"), environ, shared, served)
         built = [name for name in collected.NAMES if name not in failed]
@@ -128,6 +129,18 @@ def check_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -
         return dict(pool.map(one, collected.CHECKED))
 
 
+def call_all(command: tuple[str, ...], environ: dict[str, str], shared: Path) -> dict[str, Any]:
+    """What a Dockerfile offers, as it is printed, and the exit status."""
+    found = {}
+    for called in collected.CALLED:
+        done = subprocess.run(
+            [*command, *called, "-f", str(collected.CALLS), "."],
+            env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
+        )  # fmt: skip
+        found[" ".join(called)] = (done.returncode, done.stdout)
+    return found
+
+
 def taken(images: dict[str, Any], name: str) -> collected.Taken:
     if name in images:
         pytest.fail(f"does not build: {images[name]}")
@@ -154,6 +167,13 @@ def test_the_history_is_the_same(name: str, ours: dict[str, Any], buildkits: dic
 @pytest.mark.parametrize("name", collected.CHECKED)
 def test_the_build_checks_find_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
     assert ours[f"checked-{name}"] == buildkits[f"checked-{name}"]
+
+
+@pytest.mark.parametrize("called", collected.CALLED, ids=" ".join)
+def test_what_a_dockerfile_offers_is_the_same(
+    called: tuple[str, ...], ours: dict[str, Any], buildkits: dict[str, Any]
+) -> None:
+    assert ours[" ".join(called)] == buildkits[" ".join(called)]
 
 
 def comparable(config: dict[str, Any]) -> dict[str, Any]:

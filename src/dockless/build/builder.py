@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from dockless.build import entitlements, handover
+from dockless.build import entitlements, handover, outlining
 from dockless.build.cache import BuildCache, Record
 from dockless.build.cacheimages import cache_image, take_steps, with_steps
 from dockless.build.cachemounts import CacheMounts
@@ -23,7 +23,7 @@ from dockless.build.checking import Checks, image_base
 from dockless.build.digests import Digests
 from dockless.build.draft import Draft
 from dockless.build.errors import BuildCancelled, BuildError
-from dockless.build.events import BuildEvent, Built, Examined, Planned, Warned
+from dockless.build.events import BuildEvent, Built, Examined, Offers, Planned, Warned
 from dockless.build.options import BuildOptions
 from dockless.build.plan import Plan, make_plan
 from dockless.build.session import IMAGE_SCHEME, Session, Tools, folder_source, platform_variables
@@ -32,7 +32,7 @@ from dockless.build.stage import run_stage
 from dockless.build.steps import Cancellation, StepRunner
 from dockless.build.tree import Tree
 from dockless.dockerfile import Dockerfile, DockerfileError, parse
-from dockless.dockerfile.checks import Base
+from dockless.dockerfile.checks import Base, Situation
 from dockless.dockerfile.ignore import Ignore, IgnoreError
 from dockless.dockerfile.model import Arg
 from dockless.images.layers import LayerStore
@@ -141,6 +141,22 @@ class Builder:
                 progress(warned)
             raise
         checks.complain(checks.warnings(stages=stages, base=self._local_base(options)), progress)
+
+    def outline(
+        self, context: Path | None, options: BuildOptions, progress: Callable[[BuildEvent], None], *, targets: bool
+    ) -> None:
+        """Only what the Dockerfile offers, told as `Offers`: its targets, or the outline of the one that is wanted.
+
+        Of base images that are not here nothing is known. Raises `BuildError`, `DockerfileError`.
+        """
+        dockerfile = read_dockerfile(context, options)
+        progress(Examined(dockerfile.name, dockerfile.text))
+        if targets:
+            found: object = {"targets": outlining.targets(dockerfile)}
+        else:
+            situation = Situation(given=_strings(options), base=self._local_base(options))
+            found = outlining.outline(dockerfile, self.plan(dockerfile, options), situation)
+        progress(Offers(msgspec.to_builtins(found)))
 
     def take_cache(self, image: Image) -> int:
         """Makes the steps known that a cache image holds; how many were new. Raises `ValueError` where it is none."""

@@ -81,6 +81,12 @@ class Examined(msgspec.Struct, frozen=True):
     text: str
 
 
+class Offers(msgspec.Struct, frozen=True):
+    """What the Dockerfile offers (`outlining`): its targets, or one's outline, as a message has it."""
+
+    found: dict[str, Any]
+
+
 class Built(msgspec.Struct, frozen=True):
     """The image exists and bears its names."""
 
@@ -88,7 +94,7 @@ class Built(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
 
 
-BuildEvent = Planned | Started | Output | Finished | Failed | Warned | Examined | Built
+BuildEvent = Planned | Started | Output | Finished | Failed | Warned | Examined | Offers | Built
 
 TRACE = "dockless.build.trace"
 
@@ -139,6 +145,8 @@ def _plain(event: BuildEvent) -> dict[str, Any]:
             return {"warned": message, "where": where, "rule": rule, "lines": [first, last]}
         case Examined(name, text):
             return {"examined": name, "text": text}
+        case Offers(found):
+            return {"offered": found}
         case Built(image_id, tags):
             return {"built": image_id, "tags": list(tags)}
 

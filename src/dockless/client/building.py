@@ -93,7 +93,7 @@ def parameters(query: BuildQuery) -> "Query":
         "allow": query.allow,
         "nocache": query.no_cache,
         "nocachefilter": query.no_cache_filter,
-        "check": query.check,
+        "call": query.call,
         "pull": query.pull,
         "q": query.quiet,
         "standins": None if query.stand_ins else "0",
@@ -122,7 +122,7 @@ def _ours_only(query: BuildQuery) -> list[str]:
         "allow": query.allow,
         "no-cache-filter": query.no_cache_filter,
         "cache-to": query.cache_to,
-        "check": query.check,
+        f"call={query.call}": query.call,
     }
     return [f"--{name}" for name, value in found.items() if value]
 

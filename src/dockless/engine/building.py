@@ -128,8 +128,8 @@ class Building:
                 context, chosen = lent.folder or received, options
                 if query.remote and received is not None:
                     context, chosen = _fetched(query.remote, received, options, cancellation)
-                if query.check:
-                    self._builder.examine(context, chosen, lambda event: _say(feed, event, quiet=False))
+                if query.call:
+                    self._call(query.call, context, chosen, lambda event: _say(feed, event, quiet=False))
                     return
                 with self._store.layers.use():
                     for name in query.cache_from:
@@ -159,6 +159,14 @@ class Building:
                 await feed.joined()
             if received is not None:
                 await asyncio.to_thread(remove_tree, received)
+
+    def _call(
+        self, call: str, context: Path | None, options: BuildOptions, progress: Callable[[BuildEvent], None]
+    ) -> None:
+        if call == "check":
+            self._builder.examine(context, options, progress)
+        else:
+            self._builder.outline(context, options, progress, targets=call == "targets")
 
     def _options(self, query: BuildQuery, lent: Lent) -> BuildOptions:
         network = query.network_mode or "default"

@@ -43,8 +43,8 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     """A build as the classic builder is asked for it. `pull`: fetch newer bases; `quiet`: only the id is answered;
     ours: `stand_ins`, whether one may take the place of a base that cannot be pulled; `no_cache_filter`, the stages
     that are built anew; `allow`, the entitlements that are granted;
-    `cache_to`, the names of images that are to hold the cache; `check`, nothing but the build
-    checks; `lending`, which the client makes.
+    `cache_to`, the names of images that are to hold the cache; `call`, what is done instead of a
+    build ("check", "outline", "targets"); `lending`, which the client makes.
 
     An argument of `build_args` without a value takes the default. Sizes in bytes, CPU times in microseconds.
     """
@@ -60,7 +60,7 @@ class BuildQuery(Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...] = ()
     no_cache: bool = False
     no_cache_filter: tuple[str, ...] = ()
-    check: bool = False
+    call: str = ""
     pull: bool = False
     quiet: bool = False
     stand_ins: bool = True

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cache-to", multiple=True, help="Where known steps go: type=registry,ref=NAME, type=local,dest=FOLDER, inline"
 )
-@click.option("--call", default="build", help="What is done: build, or check (check,format=json)")
+@click.option("--call", default="build", help="What is done: build, check, outline, targets (…,format=json)")
 @click.option("--check", is_flag=True, help="Only the build checks: shorthand for --call=check")
 @click.option("--cgroup-parent", default="", help="Set the parent cgroup for the RUN instructions during build")
 @click.option("--compress", is_flag=True, help="Compress the build context using gzip, where it is sent")
@@ -119,8 +119,9 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
             ssh=agents,
             contexts=build_options.named_contexts(flags["build_context"]),
         )
-        if call == "check":
-            _check(session, context, _query(session, flags, path, dockerfile), lent, form)
+        if call != "build":
+            query = msgspec.structs.replace(_query(session, flags, path, dockerfile), call=call)
+            (_check if call == "check" else _offers)(session, context, query, lent, form)
             return
         caches = stack.enter_context(Caches(flags["cache_from"], flags["cache_to"]).ready(session.client, note))
         query = _query(session, flags, path, dockerfile)
@@ -152,7 +153,7 @@ def _check(session: Session, context: Iterable[bytes], query: "BuildQuery", lent
     view = Examination()
     failure: Failure | None = None
     try:
-        _run(session, context, msgspec.structs.replace(query, check=True), lent, view)
+        _run(session, context, query, lent, view)
     except Failure as error:
         failure = error
     if form == "json":
@@ -163,6 +164,17 @@ def _check(session: Session, context: Iterable[bytes], query: "BuildQuery", lent
         raise failure
     if failure is not None or view.findings:
         raise Exit(1)
+
+
+def _offers(session: Session, context: Iterable[bytes], query: "BuildQuery", lent: "Lent", form: str) -> None:
+    """Writes the outline, or the targets. Raises `Failure`."""
+    from dockless.cli.docker.build_offers import show
+    from dockless.cli.docker.build_progress import Examination
+
+    view = Examination()
+    _run(session, context, query, lent, view)
+    if shown := show(query.call, view.offers, view.text, form):
+        echo(shown)
 
 
 def _query(session: Session, flags: dict[str, Any], path: str, dockerfile: str) -> "BuildQuery":

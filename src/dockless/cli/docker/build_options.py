@@ -22,13 +22,19 @@ def fields(option: str, text: str) -> dict[str, str]:
         raise Failure(f"--{option} {error}") from error
 
 
+CALLS = ("build", "check", "outline", "targets")
+
+
 def call(text: str, *, check: bool) -> tuple[str, str]:
-    """`--call=check,format=json`: what is to be done, build or check, and in which form. Raises `Failure`."""
+    """`--call=check,format=json`: what is to be done ("build" is one of them), and in which form. Raises `Failure`."""
     first, _, rest = text.partition(",")
-    kind = "check" if check or first == "lint" else first
-    form = fields("call", rest).get("format", "text") if rest else "text"
-    if kind not in ("build", "check"):
-        raise Failure(f"--call {text}: build and check can be called here (not outline, not targets)")
+    kind = "check" if check or first == "lint" else first or "build"
+    given = fields("call", rest) if rest else {}
+    form = given.pop("format", "text")
+    if kind not in CALLS:
+        raise Failure(f"--call {text}: what can be called is {', '.join(CALLS)}")
+    if given:
+        raise Failure(f"--call {text}: {next(iter(given))} is nothing that can be said of it; format is")
     if form not in ("text", "json"):
         raise Failure(f"--call {text}: the format is text or json")
     return kind, form

@@ -76,6 +76,8 @@ class _View:
             self.warned(f"{event['where']}: {event['warned']}" if event["where"] else event["warned"])
         elif "examined" in event:
             self.examined(event["examined"], event["text"])
+        elif "offered" in event:
+            self.offered(event["offered"])
         elif "built" in event:
             self.built(event["built"], event["tags"])
 
@@ -102,6 +104,8 @@ class _View:
 
     def examined(self, name: str, text: str) -> None: ...
 
+    def offered(self, found: dict[str, Any]) -> None: ...
+
     def built(self, image: str, tags: list[str]) -> None: ...
 
     def __enter__(self) -> Self:
@@ -113,15 +117,19 @@ class _View:
 
 
 class Examination(_View):
-    """What `build --check` is told: the Dockerfile and the findings."""
+    """What `build --check` and its like are told: the Dockerfile, the findings, and what it offers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.name = ""
         self.text = ""
+        self.offers: dict[str, Any] = {}
 
     def examined(self, name: str, text: str) -> None:
         self.name, self.text = name, text
+
+    def offered(self, found: dict[str, Any]) -> None:
+        self.offers = found
 
 
 def _classic(message: Progress) -> None:
