@@ -118,3 +118,83 @@ def test_an_obsolete_version_is_warned_of_once(tmp_path: Path) -> None:
 def test_an_unset_variable_is_warned_of_once(tmp_path: Path) -> None:
     project = loading.project(tmp_path, compose="services: {a: {image: x$V, hostname: y$V}}\n")
     assert project.warnings == ('The "V" variable is not set. Defaulting to a blank string.',)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("interval", "3:29: services.a.healthcheck.interval: invalid duration: '5 m'"),
+        ("memory", "3:43: services.a.deploy.resources.limits.memory: invalid size: 'x'"),
+        ("env", "3:16: env file /nope not found"),
+        ("labels", "3:17: label file /nope not found"),
+        ("mode", '3:19: service "a" depends on undefined service "zz"'),
+        ("link", '3:13: service "a" depends on undefined service "zz"'),
+        ("extends", "3:14: circular reference: a (/compose.yaml) extends a (/compose.yaml)"),
+    ],
+)
+def test_a_fault_in_a_value_is_named_and_placed_as_a_whole(text: str, said: str, tmp_path: Path) -> None:
+    entries = {
+        "interval": "healthcheck: {interval: 5 m}",
+        "memory": "deploy: {resources: {limits: {memory: x}}}",
+        "env": "env_file: [nope]",
+        "labels": "label_file: nope",
+        "mode": "network_mode: service:zz",
+        "link": "links: [zz]",
+        "extends": "extends: a",
+    }
+    told = _refusal(tmp_path, f"services:\n  a:\n    {entries[text]}\n    image: x\n")
+    assert told.startswith(f"/compose.yaml:{said}")
+    assert told.splitlines()[2].strip() == "^"
+
+
+def test_a_file_that_includes_itself_says_so_where_it_does(tmp_path: Path) -> None:
+    told = _refusal(tmp_path, "include: [compose.yaml]\nservices: {a: {image: x}}\n")
+    assert told.startswith("/compose.yaml:1:11: include cycle detected: /compose.yaml includes /compose.yaml\n")
+
+
+def test_of_a_value_that_is_wrong_one_thing_is_said(tmp_path: Path) -> None:
+    told = _refusal(tmp_path, "include: 5\nservices: {a: {image: x, ports: [null]}}\n")
+    assert [line.partition(": ")[0] for line in told.splitlines() if line.startswith("/")] == [
+        "/compose.yaml:1:10",
+        "/compose.yaml:2:34",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b"\xff", "14: not valid YAML: the byte 0xff is not UTF-8"),
+        (b"\x01", "14: not valid YAML: the control character U+0001"),
+    ],
+)
+def test_a_byte_that_is_no_text_is_placed(value: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_bytes(b'services:\n  a:\n    image: "x' + value + b'"\n')
+    with pytest.raises(ComposeError) as caught:
+        loading.project(tmp_path)
+    assert f"compose.yaml:3:{said}" in str(caught.value)
+    assert "\x01" not in str(caught.value)  # a terminal would take it for an order
+
+
+def test_of_a_line_wider_than_a_screen_what_is_around_the_fault_is_shown(tmp_path: Path) -> None:
+    told = _refusal(
+        tmp_path, f"x-a: {'y' * 5000}\nx-b: [{'z, ' * 2000}{{}}]\nservices: {{a: {{imag: {'w' * 5000}}}}}\n"
+    )
+    assert max(map(len, told.splitlines())) < 200
+    shown, caret = told.splitlines()[1:3]
+    assert shown[caret.index("^") :].startswith("imag: www")
+    assert shown.endswith("…")
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.override.yaml"])
+def test_a_folder_in_a_files_place_is_named(name: str, tmp_path: Path) -> None:
+    if name != "compose.yaml":
+        (tmp_path / "compose.yaml").write_text("services: {a: {image: x}}\n")
+    (tmp_path / name).mkdir()
+    with pytest.raises(ComposeError, match=f"{name}: is a directory"):
+        loading.project(tmp_path)
+
+
+def test_a_fault_in_a_variable_of_an_env_file_has_its_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\nB=${A\n")
+    told = _refusal(tmp_path, "services: {a: {image: x}}\n")
+    assert told.startswith("/.env:2:1: failed to read /.env: invalid interpolation format: '${A'")

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
+_WIDEST = 160
+_SHOWN = dict.fromkeys((*range(32), *range(127, 160)), "�") | {ord("\t"): " "}
+"""A terminal takes control characters for orders: the lines of files are shown without."""
+
 
 class Problem(Struct, frozen=True):
     """One mistake. `line` and `column` count from 1 (0: the place is not known); `source` is that line's text."""
@@ -23,9 +27,19 @@ class Problem(Struct, frozen=True):
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         text = f"{place}: {self.message}" if place else self.message
         if self.source and self.column:
-            shown = self.source.replace("\t", " ")
-            text += f"\n    {shown}\n    {' ' * (self.column - 1)}^"
+            shown, column = _around(self.source.translate(_SHOWN), self.column - 1)
+            text += f"\n    {shown}\n    {' ' * column}^"
         return f"{text}\n    {self.hint}" if self.hint else text
+
+
+def _around(line: str, column: int) -> tuple[str, int]:
+    """A line that can be shown, and the column in it: of one that is longer than screens are, what is around it."""
+    if len(line) <= _WIDEST:
+        return line, column
+    start = max(0, min(column - _WIDEST // 2, len(line) - _WIDEST))
+    end = start + _WIDEST
+    before, after = "…" if start else "", "…" if end < len(line) else ""
+    return f"{before}{line[start:end]}{after}", column - start + len(before)
 
 
 class ComposeError(Exception):

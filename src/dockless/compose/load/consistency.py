@@ -81,7 +81,19 @@ def _dependencies(project: Project, service: Service) -> Iterator[Fault]:
     for needed, dependency in service.depends_on.items():
         if needed in project.services or (needed in project.disabled_services and not dependency.required):
             continue
-        yield ("depends_on", needed), f'service "{service.name}" depends on undefined service "{needed}"'
+        yield _naming(service, needed), f'service "{service.name}" depends on undefined service "{needed}"'
+
+
+def _naming(service: Service, needed: str) -> Path:
+    """Where a service names one that it needs: there are other ways than `depends_on`."""
+    for key in ("network_mode", "ipc", "pid"):
+        if getattr(service, key) == f"service:{needed}":
+            return (key,)
+    for key, entries in (("links", service.links), ("volumes_from", service.volumes_from)):
+        for index, entry in enumerate(entries):
+            if entry.partition(":")[0] == needed:
+                return key, index
+    return "depends_on", needed
 
 
 def _modes(project: Project, service: Service) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 those before it; the result is checked and brought into canonical form after each.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -93,9 +93,19 @@ def _add(tree: dict[str, Any], document: Any, path: str, context: Context, inclu
         context.warn(_VERSION.format(path))
     with gathered(problems):
         canonical(tree, context.files, context.warn, lenient=not context.interpolate)
-    context.files.fail(problems)
+    context.files.fail(_one_each(problems))
     unicity.enforce(tree, context.files, checked=True)
     return tree
+
+
+def _one_each(problems: list[Problem]) -> Iterator[Problem]:
+    """Of what the passes say about one value, what the first of them says: the others follow from it."""
+    told: set[tuple[str, int, int]] = set()
+    for problem in problems:
+        place = (problem.file, problem.line, problem.column)
+        if not problem.line or place not in told:
+            yield problem
+        told.add(place)
 
 
 def prepare(document: Any, path: str, context: Context, problems: list[Problem]) -> tuple[dict[str, Any], list[Path]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from dockless.compose.load.template import Lookup, substitute
+from dockless.compose.load.template import Lookup, TemplateError, substitute
 
 _SPACE = "\t\v\f\r \x85\xa0"
 _ESCAPE = re.compile(r"\\(?:[abcfnrtv$\"\\]|0\d{0,3})")
@@ -22,7 +22,7 @@ class EnvFileError(ValueError):
 def parse(text: str, lookup: Lookup, unset: Callable[[str], None]) -> dict[str, str]:
     """The variables that a file sets. `lookup` goes before what the file has set above.
 
-    Raises EnvFileError, TemplateError.
+    Raises EnvFileError.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     found: dict[str, str] = {}
@@ -39,8 +39,12 @@ def parse(text: str, lookup: Lookup, unset: Callable[[str], None]) -> dict[str, 
         if inherited:
             value = lookup(key)
         else:
+            line = _line(text, at)
             raw, at, expands = _value(text, at)
-            value = substitute(raw, known, unset) if expands else raw
+            try:
+                value = substitute(raw, known, unset) if expands else raw
+            except TemplateError as wrong:
+                raise EnvFileError(str(wrong), line) from None
         if value is not None:
             found[key] = value
     return found

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from dockless.compose.errors import ComposeError, Problem
+from dockless.compose.errors import Problem
 from dockless.compose.load import paths, unicity
 from dockless.compose.load.canonical import canonical
 from dockless.compose.load.merge import merge
@@ -36,7 +36,7 @@ class Extender:
         service = services[name]
         if not isinstance(service, dict) or "extends" not in service:
             return service
-        chain = self._chained(chain, path, name)
+        chain = self._chained(chain, path, name, services)
         wanted, file = self._reference(service["extends"], services, name)
         origin, base_path, base_resets = services, path, resets
         if file:
@@ -59,10 +59,10 @@ class Extender:
         services[name] = merged
         return merged
 
-    def _chained(self, chain: _Chain, path: str, name: str) -> _Chain:
+    def _chained(self, chain: _Chain, path: str, name: str, services: dict[str, Any]) -> _Chain:
         if (path, name) in chain:
-            steps = "\n".join(f"  extends {service} in {file}" for file, service in (*chain[1:], (path, name)))
-            raise ComposeError(f"circular reference:\n  {chain[0][1]} in {chain[0][0]}\n{steps}")
+            steps = " extends ".join(f"{service} ({file})" for file, service in (*chain, (path, name)))
+            self._fail(services, name, f"circular reference: {steps}")
         return (*chain, (path, name))
 
     def _reference(self, extends: Any, services: dict[str, Any], name: str) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from dockless.compose.errors import ComposeError
 from dockless.compose.load.sources import add_env_files, fetched
 from dockless.compose.load.tree import Trouble
 
@@ -58,8 +57,7 @@ class Includer:
             if not os.path.isfile(path):
                 self._fail(tree, (index,), f"open {path}: no such file or directory")
         if full[0] in self._chain:
-            chain = "\n include ".join((*self._chain[1:], full[0]))
-            raise ComposeError(f"include cycle detected:\n{self._chain[0]}\n include {chain}")
+            self._fail(tree, (index,), f"include cycle detected: {' includes '.join((*self._chain, full[0]))}")
         directory = settings.get("project_directory") or os.path.dirname(full[0])
         directory = os.path.normpath(os.path.join(context.working_dir, str(directory)))
         if not os.path.isdir(directory):

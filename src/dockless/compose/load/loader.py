@@ -112,9 +112,9 @@ class _Load:
         project = with_profiles(self._typed(tree), self.sources.profiles)
         if self.options.consistency:
             consistency.check(project, tree, self.files)
-        project = resolve_listed(enable(project, self.options.services), self.files, self._warn)
+        project = resolve_listed(enable(project, self.options.services), tree, self.files, self._warn)
         if self.options.resolve_environment:
-            project = resolve_environment(project, self.files, self._warn)
+            project = resolve_environment(project, tree, self.files, self._warn)
         project = select(project, self.options.services)
         if not self.options.all_resources:
             project = without_unused(project)
@@ -130,7 +130,8 @@ class _Load:
         missing: list[Problem] = []
         project = written
         with gathered(missing):
-            project = resolve_environment(resolve_listed(written, self.files, self._warn), self.files, self._warn)
+            listed = resolve_listed(written, tree, self.files, self._warn)
+            project = resolve_environment(listed, tree, self.files, self._warn)
         project = msgspec.structs.replace(project, warnings=tuple(self.warnings))
         return Traced(project, written, tree, documents_, self.sources.env_files, tuple(missing), self.files)
 
@@ -177,7 +178,7 @@ class _Reading:
             try:
                 found[name] = reader({**fields, "name": name} if named else fields)
             except Trouble as trouble:
-                placed = Trouble(f"{kind}.{name}.{trouble.message}", trouble.path, hint=trouble.hint)
+                placed = Trouble(typed.described(trouble, (kind, name)), trouble.path, hint=trouble.hint)
                 self._problems.append(self._files.problem_in(self._tree, (kind, name), placed))
         return found
 

@@ -65,8 +65,24 @@ def read(text: bytes, name: str, files: Files) -> Iterator[Any]:
     except yaml.MarkedYAMLError as wrong:
         message = " ".join(filter(None, (wrong.context, wrong.problem)))
         files.fail([files.problem(f"not valid YAML: {message}", wrong.problem_mark or wrong.context_mark)])
+    except yaml.reader.ReaderError as wrong:
+        files.fail([files.problem(f"not valid YAML: {_unreadable(wrong)}", _Place(name, text, wrong.position))])
     except (yaml.YAMLError, UnicodeDecodeError) as wrong:
         files.fail([files.problem(f"{name}: not valid YAML: {' '.join(str(wrong).split())}", None)])
+
+
+def _unreadable(wrong: yaml.reader.ReaderError) -> str:
+    if "control" in wrong.reason or "special" in wrong.reason:
+        return f"the control character U+{int(wrong.character):04X} is not allowed"
+    return f"the byte {int(wrong.character):#04x} is not UTF-8: {wrong.reason}"
+
+
+class _Place:
+    """The place of a byte."""
+
+    def __init__(self, name: str, text: bytes, at: int) -> None:
+        before = text[:at].split(b"\n")
+        self.name, self.line, self.column = name, len(before) - 1, len(before[-1].decode("utf-8", "replace"))
 
 
 class _Builder:

@@ -123,7 +123,7 @@ def _default_files(folder: str, warn: Callable[[str], None]) -> tuple[str, ...]:
 
 
 def _existing(folder: str, names: Iterable[str], warn: Callable[[str], None]) -> str:
-    paths = [path for name in names if os.path.isfile(path := os.path.join(folder, name))]
+    paths = [path for name in names if os.path.exists(path := os.path.join(folder, name))]
     if len(paths) > 1:
         warn(f"Found multiple config files with supported names: {', '.join(paths)}")
         warn(f"Using {paths[0]}")

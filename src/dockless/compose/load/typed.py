@@ -41,7 +41,7 @@ def read(kind: Any, value: dict[str, Any]) -> Any:
         except Trouble as trouble:
             raise Trouble(trouble.message, (key, *trouble.path), hint=trouble.hint) from None
         except ValueError as wrong:
-            raise Trouble(f"{key}: {wrong}", (key,)) from None
+            raise Trouble(str(wrong), (key,)) from None
     if extensions is not None and "extensions" in kind.__struct_fields__:
         fields["extensions"] = extensions
     return kind(**fields)
