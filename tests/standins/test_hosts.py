@@ -28,7 +28,7 @@ def no_apt(tmp_path: Path) -> Iterator[StandIns]:
     images.layers.scratch.close()
 
 
-@pytest.mark.parametrize("name", ["redis:7", "debian", "busybox", "postgres:15-alpine"])
+@pytest.mark.parametrize("name", ["redis:7", "debian", "busybox", "postgres:15-alpine", "ubuntu"])
 def test_without_apt_making_one_is_refused_and_leaves_nothing(no_apt: StandIns, tmp_path: Path, name: str) -> None:
     with pytest.raises(StandInError, match=r"this machine has no apt .* DOCKLESS_REGISTRY_MIRROR"):
         no_apt.make(name, lambda _: None)
@@ -38,10 +38,10 @@ def test_without_apt_making_one_is_refused_and_leaves_nothing(no_apt: StandIns, 
 def test_without_apt_the_list_offers_none_and_says_why(no_apt: StandIns) -> None:
     for one in no_apt.list():
         assert one.versions == ()
-        assert "no apt" in one.refused or one.image in ("alpine", "ubuntu")
+        assert "no apt" in one.refused or one.image == "alpine"
 
 
-@pytest.mark.parametrize("name", ["ubuntu", "ubuntu:22.04", "alpine:3.20"])
+@pytest.mark.parametrize("name", ["alpine:3.20"])
 def test_what_debian_cannot_stand_in_for_is_refused_with_what_to_do(no_apt: StandIns, name: str) -> None:
     with pytest.raises(StandInError, match=rf"no stand-in can be made for {name}.*: .* FROM debian:bookworm"):
         no_apt.make(name, lambda _: None)

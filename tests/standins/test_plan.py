@@ -139,7 +139,23 @@ def test_mysql_is_mariadb_and_says_so() -> None:
     assert differences(planned("mysql"), "11.8.2")[0] == "MariaDB 11.8.2 instead of MySQL"
 
 
-@pytest.mark.parametrize("name", ["alpine:3.20", "ubuntu"])
+@pytest.mark.parametrize(
+    ("name", "release"),
+    [("ubuntu", "noble"), ("ubuntu:22.04", "jammy"), ("ubuntu:noble-20240605", "noble"), ("ubuntu:focal", "focal")],
+)
+def test_ubuntu_is_the_release_asked_for(name: str, release: str) -> None:
+    plan = planned(name)
+    assert plan.release == release
+    assert ("user" in [part.name for part in plan.parts]) == (release == "noble")
+
+
+@pytest.mark.parametrize("name", ["ubuntu:18.04", "ubuntu:rolling"])
+def test_an_ubuntu_that_is_not_made_is_refused_with_those_that_are(name: str) -> None:
+    with pytest.raises(StandInError, match=r"would need Ubuntu .*, and there is focal, jammy, noble"):
+        planned(name)
+
+
+@pytest.mark.parametrize("name", ["alpine:3.20"])
 def test_what_no_package_of_debians_can_make_is_refused_with_what_to_do(name: str) -> None:
     with pytest.raises(StandInError, match=r"(?s)no stand-in can be made for .*FROM debian:bookworm.*dockless load"):
         planned(name)

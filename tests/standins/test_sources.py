@@ -2,9 +2,11 @@
 
 import pytest
 
+from dockless.standins import recipe
 from dockless.standins.errors import StandInError
 from dockless.standins.sources import Mirror, Mirrors, Suite, deb822, host_mirrors, one_line, signed_by, suites
 
+UBUNTU_KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEB822 = f"""\
 # the main archive
@@ -28,9 +30,15 @@ deb http://plain.example/debian bookworm main contrib
 """
 
 
-def found(targets: str, files: dict[str, str], *, keyring: bool = True) -> Mirrors:
+def found(targets: str, files: dict[str, str], *, image: str = "debian", keyring: bool = True) -> Mirrors:
+    one = recipe.recipes()[image]
+    assert one.distribution is not None
     return host_mirrors(
-        targets, files.__getitem__, releases=["bookworm", "stable"], exists=lambda path: keyring and path == KEYRING
+        targets,
+        files.__getitem__,
+        distribution=one.distribution,
+        releases=one.release_names,
+        exists=lambda path: keyring and path in (KEYRING, UBUNTU_KEYRING),
     )
 
 
@@ -70,6 +78,34 @@ cdrom:[Debian 12]/|bookworm|main||/etc/apt/sources.list:1
 """
     with pytest.raises(StandInError, match="no Debian archive among its sources"):
         found(targets, dict.fromkeys(("/etc/apt/sources.list", "/etc/apt/sources.list.d/tools.list"), ""))
+
+
+UBUNTU = """\
+http://archive.example/ubuntu/|noble|main|Ubuntu|/etc/apt/sources.list.d/ubuntu.sources:1
+http://archive.example/ubuntu/|noble|universe|Ubuntu|/etc/apt/sources.list.d/ubuntu.sources:1
+http://archive.example/ubuntu/|noble-backports|main|Ubuntu|/etc/apt/sources.list.d/ubuntu.sources:1
+http://security.example/ubuntu/|noble-security|main|Ubuntu|/etc/apt/sources.list.d/ubuntu.sources:2
+https://tools.example/apt/|noble|main|Tools|/etc/apt/sources.list.d/tools.list:1
+"""
+
+
+def test_an_ubuntu_host_has_ubuntus_archive_and_not_debians() -> None:
+    files = {"/etc/apt/sources.list.d/ubuntu.sources": "", "/etc/apt/sources.list.d/tools.list": ""}
+    mirrors = found(UBUNTU, files, image="ubuntu")
+    components = ("main", "universe")
+    assert mirrors.main == Mirror("http://archive.example/ubuntu", (UBUNTU_KEYRING,), components)
+    assert mirrors.security == Mirror("http://security.example/ubuntu", (UBUNTU_KEYRING,), components)
+    assert deb822(suites(mirrors, "jammy"), lambda mirror: mirror.keyrings).splitlines()[:4] == [
+        "Types: deb", "URIs: http://archive.example/ubuntu", "Suites: jammy jammy-updates", "Components: main universe",
+    ]  # fmt: skip
+    with pytest.raises(StandInError, match="no Debian archive among its sources"):
+        found(UBUNTU, files)
+
+
+def test_a_debian_host_has_no_ubuntu_and_is_told_what_to_do() -> None:
+    targets = "http://mirror.example/debian/|bookworm|main|Debian|/etc/apt/sources.list:1\n"
+    with pytest.raises(StandInError, match=r"no Ubuntu archive .*build FROM debian:bookworm.*DOCKLESS_REGISTRY_MIRROR"):
+        found(targets, {"/etc/apt/sources.list": ""}, image="ubuntu")
 
 
 def test_a_list_of_mirrors_stands_for_its_first() -> None:

@@ -1,4 +1,4 @@
-"""Debian's archives while stand-ins are being made: one private apt for each release, shared by all makers.
+"""The archives of packages while stand-ins are being made: one private apt for each release, shared by all makers.
 
 The package lists of a release are fetched when the first maker asks for them and thrown away when the last one is
 done: they are tens of megabytes, and old an hour later.
@@ -15,6 +15,8 @@ from pathlib import Path
 from dockless.images.scratch import Scratch
 from dockless.standins import apt, recipe, sources
 from dockless.standins.apt import Apt, Download
+from dockless.standins.errors import StandInError
+from dockless.standins.recipe import Recipe
 from dockless.standins.sources import Mirrors, Suite
 
 
@@ -51,11 +53,22 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the host's apt says: its mirrors, its architecture, its way to the network."""
+    """What the host's apt says: its sources, its architecture, its way to the network."""
 
-    mirrors: Mirrors
+    targets: str
     architecture: str
     options: tuple[tuple[str, str], ...]
+
+    def mirrors(self, one: Recipe) -> Mirrors:
+        """Of this distribution. Raises `StandInError` where the host has none among its sources."""
+        assert one.distribution is not None
+        return sources.host_mirrors(
+            self.targets,
+            sources.read_text,
+            distribution=one.distribution,
+            releases=one.release_names,
+            exists=os.path.exists,
+        )
 
 
 class Archives:
@@ -91,7 +104,7 @@ class Archives:
         with self._lock:
             if release not in self._open:
                 folder = self._scratch.folder("apt")
-                suites = sources.suites(host.mirrors, release)
+                suites = sources.suites(host.mirrors(recipe.distribution_of(release)), release)
                 private = Apt(folder, suites, host.architecture, host.options, self._environ)
                 self._open[release] = Archive(host.architecture, folder, private)
             archive = self._open[release]
@@ -104,8 +117,14 @@ class Archives:
             if self._host is None:
                 dump = apt.host_configuration(self._environ)
                 targets = apt.host_targets(self._environ)
-                found = sources.host_mirrors(
-                    targets, sources.read_text, releases=recipe.release_names(), exists=os.path.exists
-                )
-                self._host = Host(found, apt.architecture(dump), apt.taken_over(dump))
+                self._host = Host(targets, apt.architecture(dump), apt.taken_over(dump))
             return self._host
+
+    def lacking(self, one: Recipe) -> str:
+        """Why nothing can be made of this distribution on this host; "" where it can."""
+        try:
+            with self.kept():
+                self.host().mirrors(one)
+        except StandInError as error:
+            return str(error).removeprefix("no stand-in can be made: ")
+        return ""

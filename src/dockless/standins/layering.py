@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from dockless.build.steps import Step, StepFailed, StepRunner
 from dockless.images.layers import Layer, LayerStore
-from dockless.standins import debian, sources, unpack
+from dockless.standins import debian, recipe, sources, unpack
 from dockless.standins.apt import Download
 from dockless.standins.archives import Archive, Host
 from dockless.standins.errors import StandInError
@@ -52,20 +52,21 @@ class Layering:
     say: Progress
 
     def make_base(self, archive: Archive, release: str, files: Path) -> tuple[Layer, Layer]:
-        """A Debian root, and what slim images leave out of it, as two layers."""
+        """A distribution's root, and what slim images leave out of it, as two layers."""
         folder = self.layers.scratch.folder("stand-in")
         try:
             root, documentation = _subfolder(folder, "root"), _subfolder(folder, "documentation")
+            title = f"{recipe.distribution_of(release).title} {release}"
             wanted = [debian.ESSENTIAL, "apt", *archive.versions(["usr-is-merged"])]
             downloads = archive.fetch(wanted, None, folder / "archives")
-            self.say(f"Debian {release}: unpacking {_amount(downloads)}")
+            self.say(f"{title}: unpacking {_amount(downloads)}")
             variables = debian.unpack_root([download.path for download in downloads], root, documentation)
             shutil.rmtree(folder / "archives")
             lay(files, root, ())
             self._lay_sources(archive, root, release)
-            self.say(f"Debian {release}: configuring")
+            self.say(f"{title}: configuring")
             script = debian.CONFIGURE_BASE + debian.CONFIGURE + _CLEAN
-            self._run(f"debian:{release}", script, variables, ("/bin/sh",), [documentation], root, folder)
+            self._run(title, script, variables, ("/bin/sh",), [documentation], root, folder)
             return self.layers.adopt(root), self.layers.adopt(documentation)
         finally:
             shutil.rmtree(folder)
@@ -210,11 +211,12 @@ class Layering:
                 found.append(inside)
             return found
 
-        if release == "bullseye":
+        one = recipe.distribution_of(release)
+        if one.known[release].one_line:
             (apt_folder / "sources.list").write_text(sources.one_line(archive.suites, keyrings))
         else:
             (apt_folder / "sources.list.d").mkdir(exist_ok=True)
-            (apt_folder / "sources.list.d/debian.sources").write_text(sources.deb822(archive.suites, keyrings))
+            (apt_folder / f"sources.list.d/{one.image}.sources").write_text(sources.deb822(archive.suites, keyrings))
         options = [f'{key} "{value}";\n' for key, value in self.host().options if key in _MIRROR_OPTIONS]
         if options:
             (apt_folder / "apt.conf.d").mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """The stand-ins that can be made here, as a list: versions, and what differs from the official images."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dockless.standins.plan import OfHost
@@ -18,11 +18,15 @@ class Listed:
     refused: str
 
 
-def listed(recipes: Mapping[str, Recipe], of_host: OfHost, hindrance: str = "") -> list[Listed]:
-    """In the order of the images' names. `hindrance` is why none can be made on this host."""
-    found = [_listed(recipe, of_host) for _, recipe in sorted(recipes.items()) if not recipe.internal]
-    if hindrance:
-        return [Listed(one.image, one.software, (), (), one.refused or hindrance) for one in found]
+def listed(recipes: Mapping[str, Recipe], of_host: OfHost, hindrance: Callable[[Recipe], str]) -> list[Listed]:
+    """In the order of the images' names. `hindrance` says why nothing can be made of a distribution on this host."""
+    hindrances = {image: hindrance(one) for image, one in recipes.items() if one.distribution}
+    found = []
+    for image, recipe in sorted(recipes.items()):
+        one = _listed(recipe, of_host)
+        if why := hindrances.get(image, hindrances["debian"]):
+            one = Listed(one.image, one.software, (), (), one.refused or why)
+        found += [] if recipe.internal else [one]
     return found
 
 

@@ -22,10 +22,25 @@ _OTHERS_FILES = re.compile(r"^\.\./([^/]+)/")
 
 
 class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A Debian release that stand-ins are made of. `names` are its other names as tags; `glibc` is its C library's."""
+    """A release that stand-ins are made of. `names` are its other names as tags; `glibc` is its C library's.
+
+    `one_line`: its image has a `sources.list`, not a file of stanzas.
+    """
 
     glibc: str
     names: tuple[str, ...] = ()
+    one_line: bool = False
+
+
+class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an archive of packages is known by: its `origin`, the keyrings that it may be signed with (the first that
+    the host has counts where its sources name none), and the `components` that are used. `instead` is what to do where
+    the host's apt has no such archive."""
+
+    origin: str
+    keyrings: tuple[str, ...]
+    components: tuple[str, ...]
+    instead: str
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +73,7 @@ class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to get the image's software: from a Debian release (`releases`: its version there) or from the host.
+    """One way to get the image's software: from a release (`releases`: its version there) or from the host.
 
     `match`: whether a version asked for must be the `same`, may be the nearest `newer` one of the same major version,
     or `any` (the nearest newer one, else the newest); `release`: the Debian release is what is asked for. Of the host's
@@ -81,7 +96,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stand-in for the official image `image`, of which `title` is the software.
 
     `refused` instead of sources: why none is made, and what to do instead. `internal`: no image of that name exists,
-    it is what others are based on.
+    it is what others are based on. `distribution`: the image is a whole system, made of its archive, with the releases
+    that are `known`, and those `elsewhere` that are not made here.
     """
 
     image: str
@@ -90,12 +106,18 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: tuple[Source, ...] = ()
     refused: str = ""
     internal: bool = False
+    distribution: Distribution | None = None
     elsewhere: tuple[str, ...] = ()
     known: Mapping[str, Release] = {}
 
     @property
     def folder(self) -> Path:
         return FOLDER / self.image
+
+    @property
+    def release_names(self) -> list[str]:
+        """Every name by which a release of the distribution goes, whether it is made here or not."""
+        return [*self.known, *self.elsewhere, *(name for release in self.known.values() for name in release.names)]
 
     @property
     def patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -139,7 +161,8 @@ def find_base(text: str) -> Wanted | None:
             said |= {name: text for name, text in matched.groupdict().items() if text}
             version, release, slim = (said.pop(name, "") for name in ("version", "release", "slim"))
             slim = "-slim" if slim else ""
-            return Wanted(recipe, reference.familiar, reference.tag, version, _codename(release), slim, said)
+            codename = _codename(recipe if recipe.distribution else recipes()["debian"], release)
+            return Wanted(recipe, reference.familiar, reference.tag, version, codename, slim, said)
     return None
 
 
@@ -158,10 +181,9 @@ def releases() -> Mapping[str, Release]:
     return recipes()["debian"].known
 
 
-def release_names() -> list[str]:
-    """Every name by which a release of Debian goes, whether it is made here or not."""
-    names = [*releases(), *recipes()["debian"].elsewhere]
-    return names + [name for release in releases().values() for name in release.names]
+def distribution_of(release: str) -> Recipe:
+    """Whose release this codename is: the recipe with the `distribution`."""
+    return next(recipe for recipe in recipes().values() if recipe.distribution and release in recipe.known)
 
 
 def folder_digest(folder: Path) -> str:
@@ -193,12 +215,14 @@ def _pattern(tag: str) -> re.Pattern[str]:
     """A tag's pattern with its placeholders filled in. Releases that are not made here (any more or yet) match, too."""
     codenames = [*releases(), *recipes()["debian"].elsewhere]
     tag = tag.replace("<release>", f"(?P<release>{'|'.join(map(re.escape, codenames))})")
-    tag = tag.replace("<debian>", f"(?P<release>{'|'.join(map(re.escape, release_names()))})")
+    for image in ("debian", "ubuntu"):
+        names = "|".join(map(re.escape, recipes()[image].release_names))
+        tag = tag.replace(f"<{image}>", f"(?P<release>{names})")
     return re.compile(tag.replace("<alpine>", r"(?P<alpine>alpine)(\d+\.\d+)?"))
 
 
-def _codename(name: str) -> str:
-    for codename, release in releases().items():
+def _codename(recipe: Recipe, name: str) -> str:
+    for codename, release in recipe.known.items():
         if name in release.names:
             return codename
     return name

@@ -1,4 +1,4 @@
-"""Where the host's own apt gets Debian from: the mirrors and keyrings that stand-ins are made from.
+"""Where the host's own apt gets a distribution from: the mirrors and keyrings that stand-ins are made from.
 
 No mirror is named here: the host's configuration names them. Everything is read as text that others obtained
 (`apt-get indextargets`, the files of /etc/apt), so nothing here touches the network or runs a program.
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockless.standins.errors import StandInError
+from dockless.standins.recipe import Distribution
 
 INDEX_TARGETS = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(SOURCESENTRY)"
-ARCHIVE_KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp")
 
 ReadText = Callable[[str], str]
 
@@ -24,11 +24,12 @@ class Mirror:
 
     uri: str
     keyrings: tuple[str, ...]
+    components: tuple[str, ...] = ("main",)
 
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """The host's mirror of Debian's main archive, and of the security archive if the host names one."""
+    """The host's mirror of a distribution's main archive, and of the security archive if the host names one."""
 
     main: Mirror
     security: Mirror | None
@@ -36,39 +37,47 @@ class Mirrors:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One line of a sources.list: `mirror` has `name`, of which the component main is used."""
+    """One line of a sources.list: `mirror` has `name`."""
 
     mirror: Mirror
     name: str
 
 
-def host_mirrors(targets: str, read: ReadText, *, releases: Iterable[str], exists: Callable[[str], bool]) -> Mirrors:
+def host_mirrors(
+    targets: str,
+    read: ReadText,
+    *,
+    distribution: Distribution,
+    releases: Iterable[str],
+    exists: Callable[[str], bool],
+) -> Mirrors:
     """The mirrors that the lines of `apt-get indextargets --format INDEX_TARGETS` stand for.
 
-    `releases` are Debian's names of releases (codenames and aliases): an entry counts when it is of such a release,
-    has the component main and is, as far as the host's lists know, of the origin Debian.
+    `releases` are the distribution's names of releases (codenames and aliases): an entry counts when it is of such a
+    release, has the component main and is, as far as the host's lists know, of its origin.
     """
     names = set(releases)
     main: Mirror | None = None
     security: Mirror | None = None
     for line in targets.splitlines():
         uri, release, component, origin, entry = line.split("|", 4)
-        if component != "main" or origin not in ("", "Debian") or uri.startswith("cdrom:"):
+        if component != "main" or origin not in ("", distribution.origin) or uri.startswith("cdrom:"):
             continue
         suite, _, kind = release.partition("/" if release.endswith("/updates") else "-")
         is_security = f"{suite}-security" == release or (kind == "updates" and "/" in release)
         if suite not in names or (kind and not is_security):
             continue
         file = entry.rpartition(":")[0]
-        mirror = Mirror(_resolved(uri, read), signed_by(read(file), uri) or _archive_keyring(exists))
+        keyrings = signed_by(read(file), uri) or tuple(path for path in distribution.keyrings if exists(path))[:1]
+        mirror = Mirror(_resolved(uri, read), keyrings, distribution.components)
         if is_security:
             security = security or mirror
         else:
             main = main or mirror
     if main is None:
         raise StandInError(
-            "no stand-in can be made: the apt of this machine has no Debian archive among its sources "
-            "(add one to /etc/apt/sources.list.d, set DOCKLESS_REGISTRY_MIRROR, or load the image)"
+            f"no stand-in can be made: the apt of this machine has no {distribution.origin} archive among its sources "
+            f"({distribution.instead})"
         )
     return Mirrors(main, security)
 
@@ -86,7 +95,7 @@ def deb822(entries: Sequence[Suite], keyrings: Callable[[Mirror], Sequence[str]]
     stanzas = []
     for mirror in dict.fromkeys(entry.mirror for entry in entries):
         names = " ".join(entry.name for entry in entries if entry.mirror == mirror)
-        lines = ["Types: deb", f"URIs: {mirror.uri}", f"Suites: {names}", "Components: main"]
+        lines = ["Types: deb", f"URIs: {mirror.uri}", f"Suites: {names}", f"Components: {' '.join(mirror.components)}"]
         if signed := " ".join(keyrings(mirror)):
             lines.append(f"Signed-By: {signed}")
         stanzas.append("\n".join(lines) + "\n")
@@ -98,7 +107,9 @@ def one_line(entries: Sequence[Suite], keyrings: Callable[[Mirror], Sequence[str
     lines = []
     for entry in entries:
         signed = ",".join(keyrings(entry.mirror))
-        lines.append(f"deb {f'[signed-by={signed}] ' if signed else ''}{entry.mirror.uri} {entry.name} main\n")
+        options = f"[signed-by={signed}] " if signed else ""
+        components = " ".join(entry.mirror.components)
+        lines.append(f"deb {options}{entry.mirror.uri} {entry.name} {components}\n")
     return "".join(lines)
 
 
@@ -147,10 +158,6 @@ def _resolved(uri: str, read: ReadText) -> str:
         if line.strip() and not line.startswith("#"):
             return line.split()[0].rstrip("/")
     raise StandInError(f"no stand-in can be made: the apt mirror list {path} is empty")
-
-
-def _archive_keyring(exists: Callable[[str], bool]) -> tuple[str, ...]:
-    return tuple(path for path in ARCHIVE_KEYRINGS if exists(path))[:1]
 
 
 def read_text(path: str) -> str:
