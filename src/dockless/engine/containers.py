@@ -406,6 +406,9 @@ class Containers:
     async def _remove(self, record: ContainerRecord, *, volumes: bool) -> None:
         """Out of the table first: what a crash leaves of the folder is removed when the engine starts again."""
         parts = self._parts
+        if cgroups.folders(cgroup := cgroup_path(record)):
+            # Only where a launcher was killed just before it would have removed it.
+            await asyncio.to_thread(processes.end_all, cgroup)
         parts.table.delete(record.id)
         folder = parts.places.containers / record.id
         doomed = Scratch.of(parts.places).name(f"container-{secrets.token_hex(4)}")

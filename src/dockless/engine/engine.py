@@ -6,6 +6,7 @@ meanwhile are ended properly, and what was half done is finished or undone.
 
 import asyncio
 import errno
+import itertools
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ from dockless.engine.networks import Networks
 from dockless.engine.obtaining import Obtaining
 from dockless.engine.once import Once
 from dockless.engine.preparing import Preparation
+from dockless.engine.processes import end_all
 from dockless.engine.records import ContainerRecord, NetworkRecord, Table, VolumeRecord
 from dockless.engine.steps import Steps
 from dockless.engine.system import System
@@ -169,7 +171,8 @@ class Engine:
                 self._table.save(unwired(record))
         await self._end_strangers(held)
         gone = [record for record in self._table if record.running and not self._alive(record)]
-        if any(record.running for record in self._table) and len(gone) < len(self._table):
+        if any(self._alive(record) for record in self._table) or self._helpers.relay_lives():
+            # Also where nobody is left: a relay keeps the ports of the dead until it is told.
             await self._reconcile()
         for record in gone:
             await self._lifecycle.lost(record)
@@ -227,7 +230,8 @@ class Engine:
 
     async def _readopt(self) -> None:
         launcher = await self._helpers.launcher()
-        for process, cgroup in (*self._lifecycle.held(), *self.execs.held(), *self._steps.held()):
+        # One at a time, looked at when its turn has come: what ends meanwhile has closed its descriptors.
+        for process, cgroup in itertools.chain(self._lifecycle.held(), self.execs.held(), self._steps.held()):
             try:
                 alive = await launcher.adopt(process, cgroup)
             except LaunchError as error:
@@ -235,6 +239,8 @@ class Engine:
                     raise
                 continue
             if not alive:
+                if cgroup is not None:
+                    await asyncio.to_thread(end_all, cgroup)
                 self._exited(process.id, ExitStatus(lifecycle.UNKNOWN_STATUS))
 
     def _relay_lost(self) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -184,11 +184,12 @@ class Execs:
         code = item.exit.code if item.exit else -1
         return CheckResult(code, collected.decode(errors="replace"))
 
-    def held(self) -> list[tuple[Started, None]]:
+    def held(self) -> Iterator[tuple[Started, None]]:
         """The processes of execs that run; they are in their container's cgroup. Without their pipes: those are read
         here alone, and nothing is staged."""
-        running = [item.process for item in self._execs.values() if item.process is not None and item.exit is None]
-        return [(replaced(each, stdin=None, stdout=None, stderr=None, terminal=None), None) for each in running]
+        for item in list(self._execs.values()):
+            if item.process is not None and item.exit is None:
+                yield replaced(item.process, stdin=None, stdout=None, stderr=None, terminal=None), None
 
     def knows(self, identity: str) -> bool:
         return identity in self._execs

@@ -73,6 +73,10 @@ class Helpers:
         """Whether one was left by an earlier engine."""
         return self._places.launcher_socket.exists()
 
+    def relay_lives(self) -> bool:
+        """Whether one was left by an earlier engine."""
+        return self._places.relay_socket.exists()
+
     async def close(self, *, bye: bool) -> None:
         """With `bye` both end when they hold nothing any more; without it they wait for the next engine."""
         if (launcher := self.open_launcher) is not None:

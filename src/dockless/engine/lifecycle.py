@@ -9,8 +9,9 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import Any
 
 from dockless.engine import health, log_files
@@ -20,6 +21,7 @@ from dockless.engine.inputs import Input
 from dockless.engine.live import Live
 from dockless.engine.logs import Journal
 from dockless.engine.preparing import Preparation, Prepared
+from dockless.engine.processes import end_all
 from dockless.engine.records import ContainerRecord, State, Table, replace
 from dockless.engine.restarts import delay_before, should_restart
 from dockless.engine.signals import parse_signal
@@ -181,8 +183,10 @@ class Lifecycle:
             self.exited(record.id, started.exit)
 
     async def lost(self, record: ContainerRecord) -> None:
-        """A container that the records call running and that is gone: nobody saw its end."""
+        """A container that the records call running and that no launcher holds: nobody saw its end, or nobody holds its
+        output any more. What is left of it must not go on beside the next start."""
         live = self.live(record.id)
+        await asyncio.to_thread(end_all, cgroup_path(record))
         await self._conclude(live, record, ExitStatus(UNKNOWN_STATUS))
 
     def resume_restart(self, record: ContainerRecord) -> None:
@@ -190,10 +194,12 @@ class Lifecycle:
         live = self.live(record.id)
         live.restart_task = asyncio.create_task(self._restart_later(live, 0.0))
 
-    def held(self) -> list[tuple[Started, str]]:
-        """The processes of running containers, each with its cgroup."""
-        running = [(self.live(record.id).process, record) for record in self._parts.table if record.running]
-        return [(process, cgroup_path(record)) for process, record in running if process is not None]
+    def held(self) -> Iterator[tuple[Started, str]]:
+        """The processes of running containers with what is still open of them, each with its cgroup."""
+        for record in self._parts.table:
+            live = self.live(record.id)
+            if record.running and live.process is not None:
+                yield _still_open(live, live.process), cgroup_path(record)
 
     async def settle(self) -> None:
         """Waits for ends that are being dealt with."""
@@ -234,6 +240,7 @@ class Lifecycle:
             self._failed(record, error.message, 128)
             raise
         except LauncherLost as error:
+            await asyncio.to_thread(end_all, cgroup_path(record))
             self._failed(record, str(error), 128)
             raise Internal("the launcher ended while it started the container; try again") from error
         finally:
@@ -438,6 +445,19 @@ class Lifecycle:
 
     def _publish(self, record: ContainerRecord, action: str, at: int | None = None, **more: str) -> None:
         self._parts.events.publish("container", action, record.id, {**event_attributes(record), **more}, at=at)
+
+
+def _still_open(live: Live, process: Started) -> Started:
+    """Without the outputs that have ended and the input that was closed: their descriptors are gone."""
+    streams = live.journal.streams if live.journal is not None else frozenset()
+    typing = process.terminal is None and live.input is not None and not live.input.closed
+    return replaced(
+        process,
+        stdin=process.stdin if typing else None,
+        stdout=process.stdout if "stdout" in streams else None,
+        stderr=process.stderr if "stderr" in streams else None,
+        terminal=process.terminal if "stdout" in streams else None,
+    )
 
 
 def _rotation(record: ContainerRecord) -> log_files.Rotation | None:

@@ -117,6 +117,11 @@ class Journal:
         if not self._pipes:
             self._finish()
 
+    @property
+    def streams(self) -> frozenset[str]:
+        """The outputs that have not ended."""
+        return frozenset(self._pipes)
+
     def pause(self, owner: object) -> None:
         """A listener that cannot keep up holds the container's output back until it resumes."""
         if not self._paused:

@@ -11,12 +11,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from dockless.linux import cgroups
 from dockless.wire.containers import TopResponse
 from dockless.wire.errors import BadParameter
 
 TITLES = ("UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD")
 DEFAULT_ARGUMENTS = "-ef"
 _PTS_MAJORS = range(136, 144)
+_PATIENCE_WITH_KILLED = 10.0  # seconds
+
+
+def end_all(cgroup: str) -> None:
+    """What a launcher does at a container's end, for one that was killed itself: whatever still runs in the cgroup is
+    killed, and the cgroup removed. Blocking. Raises OSError where a process does not end.
+    """
+    # A launcher that lives may take it away at the same time.
+    with contextlib.suppress(FileNotFoundError):
+        cgroups.kill_all(cgroup)
+        cgroups.remove(cgroup, patience=_PATIENCE_WITH_KILLED)
 
 
 def resize(terminal: int, rows: int, columns: int) -> None:

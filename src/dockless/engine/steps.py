@@ -8,7 +8,7 @@ import asyncio
 import os
 import queue
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_interface
 
@@ -16,6 +16,7 @@ from dockless.build.steps import Bind, Output, Step, StepFailed, Tmpfs
 from dockless.engine.files import host_settings, write_files
 from dockless.engine.helpers import Helpers
 from dockless.engine.networks import Networks
+from dockless.engine.processes import end_all
 from dockless.engine.records import new_id
 from dockless.engine.spec import Files
 from dockless.images.scratch import Scratch
@@ -64,9 +65,11 @@ class Steps:
             output(data)
         return future.result()
 
-    def held(self) -> list[tuple[Started, str]]:
+    def held(self) -> Iterator[tuple[Started, str]]:
         """The processes of steps under way, each with its cgroup."""
-        return [(item.started, item.cgroup) for item in self._running.values() if item.started and not item.status]
+        for item in list(self._running.values()):
+            if item.started is not None and item.status is None:
+                yield item.started, item.cgroup
 
     def knows(self, identity: str) -> bool:
         return identity.startswith(PREFIX)
@@ -132,6 +135,7 @@ class Steps:
         except LaunchError as error:
             raise StepFailed(error.message, error.exit_status) from error
         except LauncherLost as error:
+            await asyncio.to_thread(end_all, item.cgroup)
             raise StepFailed("the launcher ended while it started the step") from error
         for warning in item.started.warnings:
             item.output.put(f"warning: {warning}\n".encode())

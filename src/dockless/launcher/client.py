@@ -275,9 +275,9 @@ class Launcher:
         self._seq += 1
         seq = self._seq
         future = self._loop.create_future()
+        self._send(protocol.pack({"op": operation, "seq": seq, **fields}, descriptors))
         self._calls[seq] = future
         try:
-            self._send(protocol.pack({"op": operation, "seq": seq, **fields}, descriptors))
             message, received = await future
         finally:
             self._calls.pop(seq, None)

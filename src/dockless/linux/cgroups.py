@@ -269,8 +269,11 @@ def _remove_folder(folder: str, deadline: float) -> None:
 
 
 def _bottom_up(folder: str) -> "Iterator[str]":
-    with os.scandir(folder) as entries:
-        below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    try:
+        with os.scandir(folder) as entries:
+            below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return  # somebody else was quicker
     for path in below:
         yield from _bottom_up(path)
     yield folder
