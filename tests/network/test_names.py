@@ -86,8 +86,9 @@ def upstream(lab: Lab, client: Sandbox) -> Callable[..., None]:
             datagrams = lab.open_socket(None, socket.SOCK_DGRAM)
             datagrams.settimeout(None)
             datagrams.bind((address, 53))
-            lab._closing.append(lambda it=datagrams: it.sendto(b"", it.getsockname()))
-            threading.Thread(target=_serve, args=(datagrams, answer), daemon=True).start()
+            thread = threading.Thread(target=_serve, args=(datagrams, answer), daemon=True)
+            thread.start()
+            lab._closing.append(lambda it=datagrams, to=thread: _end(it, to))
 
             def stream(connected: socket.socket, answer: Callable[[bytes, bool], bytes | None] = answer) -> None:
                 reader = connected.makefile("rb")
@@ -109,6 +110,12 @@ def _serve(datagrams: socket.socket, answer: Callable[[bytes, bool], bytes | Non
             return
         if (reply := answer(raw, False)) is not None:
             datagrams.sendto(reply, peer)
+
+
+def _end(datagrams: socket.socket, thread: threading.Thread) -> None:
+    """Before the socket is closed: the server sees an empty datagram, and goes."""
+    datagrams.sendto(b"", datagrams.getsockname())
+    thread.join()
 
 
 def reply_to(raw: bytes, address: str = "192.0.2.7", rcode: int = 0, truncated: bool = False) -> bytes:
