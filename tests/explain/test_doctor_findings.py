@@ -46,7 +46,7 @@ services:
     logging: &bounded
       driver: local
   db:
-    image: postgres:17.11-trixie
+    image: postgres:17.12-trixie
     restart: unless-stopped
     environment:
       POSTGRES_PASSWORD: ${DB_PASSWORD:?}
@@ -165,7 +165,7 @@ KEPT = """\
 services:
 
   db:   # the database
-    image: "postgres:17.11"   # pinned
+    image: "postgres:17.12"   # pinned
 
     # data stays
     environment: {POSTGRES_PASSWORD: "${P:-x}"}
@@ -222,7 +222,7 @@ def test_a_change_that_would_break_the_file_is_not_made(tmp_path: Path) -> None:
 
 
 def test_no_health_check_is_made_up_for_a_database_that_listens_elsewhere(tmp_path: Path) -> None:
-    text = KEPT.replace('image: "postgres:17.11"', 'command: -p 5433\n    image: "postgres:17.11"')
+    text = KEPT.replace('image: "postgres:17.12"', 'command: -p 5433\n    image: "postgres:17.12"')
     result = mended(tmp_path, {"compose.yaml": text})
     assert "healthcheck" not in "".join(result.texts.values()).split("web:")[0]
     assert any(finding.rule == "CF010" and "db" in finding.message for finding in result.report.findings)

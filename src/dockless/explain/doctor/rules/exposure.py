@@ -83,7 +83,7 @@ def _needed_elsewhere(composed: Composed, port: Port) -> bool:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     ports:
       - '5432:5432'
@@ -94,7 +94,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     ports:
       - '127.0.0.1:5432:5432'

@@ -64,7 +64,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
 volumes:

@@ -84,7 +84,7 @@ services:
   web:
     image: example/web:1
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
 volumes:
@@ -96,7 +96,7 @@ services:
     image: example/web:1
     mem_limit: 512m
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
 volumes:

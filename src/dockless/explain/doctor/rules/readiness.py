@@ -41,7 +41,7 @@ services:
     depends_on:
       - db
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     environment:
       POSTGRES_PASSWORD: ${PG_PASS:-x}
     volumes:
@@ -57,7 +57,7 @@ services:
       db:
         condition: service_healthy
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     environment:
       POSTGRES_PASSWORD: ${PG_PASS:-x}
     volumes:
@@ -226,7 +226,7 @@ def no_check(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
     healthcheck:
@@ -237,7 +237,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
     healthcheck:
@@ -380,7 +380,7 @@ def never_completes(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
     healthcheck:
@@ -391,7 +391,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
     healthcheck:

@@ -97,7 +97,7 @@ def literal_secret(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     environment:
       POSTGRES_HOST_AUTH_METHOD: trust
     volumes: ['data:/var/lib/postgresql/data']
@@ -107,7 +107,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     environment:
       POSTGRES_PASSWORD: ${PG_PASS:-x}
     volumes: ['data:/var/lib/postgresql/data']
@@ -136,7 +136,7 @@ def open_door(composed: Composed) -> Iterator[Hit]:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     volumes: ['data:/var/lib/postgresql/data']
 volumes:
   data:
@@ -144,7 +144,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     environment:
       POSTGRES_PASSWORD: ${PG_PASS:-x}
     volumes: ['data:/var/lib/postgresql/data']
@@ -192,7 +192,7 @@ services:
       DATABASE_URL: postgres://u@localhost:5432/app
     depends_on: {db: {condition: service_healthy}}
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
     healthcheck: {test: pg_isready -h 127.0.0.1}
@@ -207,7 +207,7 @@ services:
       DATABASE_URL: postgres://u@db:5432/app
     depends_on: {db: {condition: service_healthy}}
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
     healthcheck: {test: pg_isready -h 127.0.0.1}
@@ -248,7 +248,7 @@ services:
     environment:
       DATABASE_URL: postgres://u@db:5433/app
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     ports: ['127.0.0.1:5433:5432']
     volumes: ['data:/var/lib/postgresql/data']
@@ -262,7 +262,7 @@ services:
     environment:
       DATABASE_URL: postgres://u@db:5432/app
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     ports: ['127.0.0.1:5433:5432']
     volumes: ['data:/var/lib/postgresql/data']

@@ -33,13 +33,13 @@ def mount_at(part: Part, target: str) -> Spot | None:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
 """,
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes: ['data:/var/lib/postgresql/data']
 volumes:
@@ -83,7 +83,7 @@ def _near(target: str) -> bool:
     wrong="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes:
       - data:/var/lib/postgres
@@ -93,7 +93,7 @@ volumes:
     right="""
 services:
   db:
-    image: postgres:17.11
+    image: postgres:17.12
     env_file: db.env
     volumes:
       - data:/var/lib/postgresql/data
