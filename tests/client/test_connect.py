@@ -139,6 +139,13 @@ def test_no_engine_is_started_where_none_is_wanted(root: Root) -> None:
     assert root.started == []
 
 
+def test_without_root_no_engine_is_started_and_it_is_said(tmp_path: Path) -> None:
+    environ = {"DOCKLESS_ROOT": str(tmp_path / "root"), "XDG_RUNTIME_DIR": str(tmp_path)}
+    with pytest.raises(EngineUnavailable, match="need root so far, and this is user 1000: run the command as root"):
+        connect(environ, uid=1000)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_idle_engine_ends_and_leaves_nothing(root: Root) -> None:
     environ = {**root.environ, "DOCKLESS_IDLE_SECONDS": "0.2"}
     with connect(environ, engine=FAKE) as client:

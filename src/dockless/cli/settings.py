@@ -73,6 +73,10 @@ class Session(Struct, dict=True):
 
         return fetcher(self.environ)
 
+    @cached_property
+    def _told(self) -> set[str]:
+        return set()
+
     def names_project(self) -> bool:
         """Whether the command line or the environment names a project or its files."""
         return bool(self.files or self.project_name or self.project_directory or self.environ.get("COMPOSE_FILE"))
@@ -107,13 +111,15 @@ class Session(Struct, dict=True):
         )
 
     def load_with(self, options: "LoadOptions", *, quiet: bool = False) -> "Project":
-        """Loads, and prints the warnings unless `quiet`. Raises `ComposeError`."""
+        """Loads, and prints the warnings unless `quiet`, each once a command. Raises `ComposeError`."""
         from dockless.compose.load import load
 
         project = load(options)
         if not quiet:
             for warning in project.warnings:
-                warn(warning)
+                if warning not in self._told:
+                    self._told.add(warning)
+                    warn(warning)
         return project
 
     def project_or_name(self) -> tuple["Project | None", str]:

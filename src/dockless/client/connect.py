@@ -34,7 +34,8 @@ def connect(
         named = parse_host(host, environ)
     if named is not None:
         return _reach(named, settings)
-    places = Places.of(environ, os.geteuid() if uid is None else uid)
+    user = os.geteuid() if uid is None else uid
+    places = Places.of(environ, user)
     endpoint = Endpoint(path=str(places.engine_socket))
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -43,6 +44,11 @@ def connect(
         except (EngineUnavailable, EngineLost):
             if not start or time.monotonic() > deadline:
                 raise
+        if user != 0 and engine is OURS:
+            raise EngineUnavailable(
+                f"containers, images and volumes need root so far, and this is user {user}: run the command as root "
+                "(sudo), or name an engine that runs with DOCKER_HOST"
+            )
         from dockless.client.start import try_start
 
         # Where somebody else is starting it, or an idle engine is just going, there is a pause.

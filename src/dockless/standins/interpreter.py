@@ -106,7 +106,7 @@ def _prefixes(environ: Mapping[str, str], homes: tuple[Path, ...], running: Path
     folders = [root / "versions" for root in (*pyenv, *(home / ".pyenv" for home in homes))]
     folders += [*managed, *(root / "uv/python" for root in (*data, *(home / ".local/share" for home in homes)))]
     for folder in folders:
-        if folder.is_dir():
+        if folder.is_dir() and os.access(folder, os.R_OK | os.X_OK):
             yield from sorted(folder.iterdir())
     yield Path("/usr/local")
     if running is not None and running != Path("/usr"):
