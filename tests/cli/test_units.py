@@ -1,5 +1,8 @@
 """What the command line reads and prints, as values."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -13,6 +16,7 @@ from dockless.cli.docker.resources import gpus
 from dockless.cli.docker.run_options import container_options
 from dockless.cli.docker.units import bytes_of, duration_of
 from dockless.cli.either import means_project
+from dockless.cli.ending import end_of
 from dockless.cli.environment import read_env_file, variables
 from dockless.cli.failure import Failure
 from dockless.cli.log_view import LogView
@@ -204,3 +208,21 @@ def test_limits_with_a_syntax_of_their_own() -> None:
     for wrong in (["--device-read-bps", "sda:1m"], ["--gpus", "many"], ["--blkio-weight-device", "/dev/sda:5"]):
         with pytest.raises(Failure):
             request_of(command.main([*wrong, "busybox"], standalone_mode=False), {}, frozenset())
+
+
+def test_an_argument_that_is_no_text_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["dockless", "volume", "create", "caf\udce9"])
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "caf\udce9".encode()
+    assert end_of(caught.value) == 1
+    assert capsys.readouterr().err == "caf\\udce9: the engine takes names in UTF-8 only\n"
+
+
+def test_the_environment_is_the_one_that_the_process_was_given() -> None:
+    script = "import os; from dockless.cli.environment import of_process; print(sorted(of_process()))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['PATH']\n"

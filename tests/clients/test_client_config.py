@@ -33,6 +33,8 @@ def test_lists_have_the_form_that_the_file_names(configured: Run) -> None:
         assert "network bridge\n" in configured("network", "ls").stdout
         assert "volume configured\n" in configured("volume", "ls").stdout
         assert configured("stats", "--no-stream", "configured").stdout == "stats configured\n"
+        nobody = configured("stats", "nobody")
+        assert (nobody.returncode, nobody.stderr) == (1, "Error response from daemon: No such container: nobody\n")
         # What the command line says comes first, and a quiet list stays one of ids.
         assert configured("ps", "--format", "{{.Image}}").stdout == "busybox\n"
         assert configured("ps", "--format", "table").stdout.startswith("CONTAINER ID")

@@ -107,6 +107,25 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Folder]:
     found.clear()
 
 
+def test_two_ups_at_the_same_time_make_one_project(folder: Folder) -> None:
+    folder.write(TWO)
+    both = [
+        subprocess.Popen(
+            folder.command("up", "-d", *flags),
+            cwd=folder.path,
+            env=folder.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for flags in ((), ("--scale", "web=2"))
+    ]
+    told = [each.communicate(timeout=120)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0], told
+    assert {row["Service"] for row in folder.rows("ps")} == {"web", "db"}
+
+
 def test_a_project_from_up_to_down(folder: Folder) -> None:
     folder.write(TWO)
     folder.ok("up", "-d")

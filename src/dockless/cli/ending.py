@@ -71,7 +71,14 @@ def _expected(error: BaseException) -> int:
 
     if isinstance(error, (ConditionFailed, ProjectError, MountError, CacheError)):
         return _say(str(error), 1)
+    if isinstance(error, UnicodeError) and (odd := next((word for word in sys.argv[1:] if not _is_text(word)), None)):
+        return _say(f"{odd.encode(errors='backslashreplace').decode()}: the engine takes names in UTF-8 only", 1)
     return 0
+
+
+def _is_text(word: str) -> bool:
+    """Bytes of an argument that are no UTF-8 are surrogates in it."""
+    return not any(0xDC80 <= ord(character) <= 0xDCFF for character in word)
 
 
 def _say(message: str, status: int) -> int:
@@ -107,7 +114,7 @@ def _fault(error: BaseException) -> int:
     text = "".join(traceback.format_exception(error))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"{' '.join(sys.argv)}\n{text}\n")
     except OSError as denied:
         return _say(f"{text}\ninternal error (and {path} cannot be written: {denied.strerror})", _FAULT)

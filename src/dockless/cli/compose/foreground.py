@@ -1,5 +1,6 @@
 """`up` without `-d`: shows what the services print until they have ended, or until somebody presses Ctrl-C."""
 
+import _socket
 import os
 import sys
 import threading
@@ -30,6 +31,7 @@ from dockless.compose.run.observe import containers_of
 from dockless.compose.run.order import ProjectError
 from dockless.compose.run.plan import CreateContainer, Plan, StartContainer
 from dockless.compose.run.teardown import kill_plan, stop_plan
+from dockless.compose.run.turns import take_turn
 from dockless.compose.run.up import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def run_foreground(
     rules = _rules(project, services) if flags["watch"] else None
     progress = session.progress()
     with progress:
+        turn = take_turn(project.name, session.client.transport.endpoint, progress)
         project = session.provided(project, services, progress, with_deps=not flags["no_deps"])
         prepared = prepare(
             session.client,
@@ -66,7 +69,7 @@ def run_foreground(
             progress.line(f"WARN[0000] {warning}")
     _refuse_unknown(prepared.selected, flags)
     with menu(asked=wanted(flags["menu"], session.environ)) as keys:
-        return _Stage(session, project, prepared, services, flags, images, rules, keys).play()
+        return _Stage(session, project, prepared, services, flags, images, rules, keys, turn).play()
 
 
 def _refuse_unknown(selected: frozenset[str], flags: dict[str, Any]) -> None:
@@ -90,9 +93,11 @@ class _Stage:
         images: ImageOptions,
         rules: "Watched | None",
         keys: Menu,
+        turn: _socket.socket,
     ) -> None:
         self._session = session
         self._project = project
+        self._turn = turn
         self._prepared = prepared
         self._flags = flags
         self._shown = _attached_services(project, prepared.selected, services, flags)
@@ -223,6 +228,7 @@ class _Stage:
             self._execution.run()
         finally:
             self._started.set()
+            self._turn.close()
 
     def _make_execution(self) -> Execution:
         services = {

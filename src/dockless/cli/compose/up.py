@@ -133,10 +133,14 @@ def _detached(
     *,
     with_deps: bool = True,
 ) -> None:
+    from contextlib import closing
+
     from dockless.compose.run.execute import Context, execute
+    from dockless.compose.run.turns import take_turn
     from dockless.compose.run.up import prepare
 
-    with session.progress() as progress:
+    engine = session.client.transport.endpoint
+    with session.progress() as progress, closing(take_turn(project.name, engine, progress)):
         project = session.provided(project, services, progress, with_deps=with_deps)
         converter = session.converter(project)
         prepared = prepare(session.client, project, services, options, images, converter, progress, with_deps=with_deps)

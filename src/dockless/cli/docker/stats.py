@@ -38,6 +38,8 @@ def stats(
     """Display a live stream of container(s) resource usage statistics."""
     format_ = text_of(format_, "statsFormat", session.environ, "table")
     names = list(containers)
+    for name in names:
+        session.client.containers.inspect(name)  # one that is not there is said to be so
     if not names:
         listed = session.client.containers.list(all=all_)
         names = [each.id if no_trunc else short_id(each.id) for each in listed]
