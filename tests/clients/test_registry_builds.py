@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tarfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +16,12 @@ from typing import Any
 import pytest
 from client_commands import Run
 
-_MANIFESTS = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.index.v1+json"
+)
+OURS = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+OTHER = "s390x"
 _TWO_STAGES = (
     "FROM busybox AS tool\nRUN echo tool > /made\nFROM busybox\nCOPY --from=tool /made /tool\nRUN echo end > /end\n"
 )
@@ -163,62 +169,99 @@ def test_a_result_can_be_its_own_cache(dockless: Run, context: Path, registry: s
     forget(dockless, "again", name)
 
 
-def put_index(registry: str, repository: str, tag: str, entries: list[tuple[str, str]]) -> None:
-    """An index of what is there already: pairs of a tag and a platform's architecture."""
-    manifests = []
-    for of, architecture in entries:
-        raw = fetched(f"{registry}/{repository}:{of}")
-        digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-        media_type = json.loads(raw).get("mediaType", "application/vnd.oci.image.manifest.v1+json")
-        platform = {"os": "linux", "architecture": architecture}
-        manifests.append({"mediaType": media_type, "digest": digest, "size": len(raw), "platform": platform})
-    kind = "application/vnd.docker.distribution.manifest.list.v2+json"
-    body = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": manifests}).encode()
-    url = f"http://{registry}/v2/{repository}/manifests/{tag}"
-    request = urllib.request.Request(url, body, {"Content-Type": kind}, method="PUT")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 201
+@pytest.fixture
+def several(dockless: Run, context: Path, registry: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A name that is built for two platforms, ours and `OTHER`, and sent to the registry."""
+    (context / "Dockerfile").write_text(
+        "FROM --platform=$BUILDPLATFORM busybox AS tool\nARG TARGETARCH\nRUN echo $TARGETARCH > /which\n"
+        'FROM scratch\nCOPY --from=tool /which /\nCMD ["/which"]\n'
+    )
+    name = f"{registry}/many/{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}:all"
+    built(dockless, "-t", name, "--platform", f"linux/{OURS},linux/{OTHER}", "--push")
+    yield name
+    dockless("rmi", "-f", name)
 
 
-def test_of_several_platforms_the_one_that_is_asked_for_is_pulled(
-    dockless: Run, context: Path, registry: str, tmp_path: Path
-) -> None:
-    """Images for another platform can be had and looked at, saved and sent on, and whose they are is said."""
-    ours = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
-    other = "s390x"
-    name = f"{registry}/many/app"
-    for architecture in (ours, other):
-        (context / "Dockerfile").write_text(f'FROM scratch\nCOPY {architecture} /which\nCMD ["/which"]\n')
-        (context / architecture).write_text(architecture)
-        built(dockless, "-t", f"{name}:{architecture}", "--platform", f"linux/{architecture}", "--push")
-    put_index(registry, "many/app", "all", [(ours, ours), (other, other)])
-    forget(dockless, f"{name}:{ours}", f"{name}:{other}")
+def architectures(name: str) -> list[str]:
+    return [entry["platform"]["architecture"] for entry in manifest(name)["manifests"]]
 
-    for options, architecture in (([], ours), (["--platform", f"linux/{other}"], other)):
-        assert dockless("pull", "-q", *options, f"{name}:all").returncode == 0
-        shown = dockless("image", "inspect", "-f", "{{.Os}}/{{.Architecture}}", f"{name}:all").stdout.strip()
-        assert shown == f"linux/{architecture}"
-    missing = dockless("pull", "-q", "--platform", "linux/riscv64", f"{name}:all")
+
+def of_platform(dockless: Run, name: str, architecture: str) -> "subprocess.CompletedProcess[str]":
+    """Its architecture and id."""
+    option = ("--platform", f"linux/{architecture}")
+    return dockless("image", "inspect", *option, "-f", "{{.Architecture}} {{.Id}}", name)
+
+
+def test_a_build_for_several_platforms_is_an_index_here_and_at_the_registry(dockless: Run, several: str) -> None:
+    assert architectures(several) == [OURS, OTHER]
+    ids = {each: of_platform(dockless, several, each).stdout.split()[1] for each in (OURS, OTHER)}
+    assert image_id(dockless, several) == ids[OURS]
+    assert several in dockless("images", "--format", "{{.Repository}}:{{.Tag}}").stdout
+    assert ids[OTHER][7:19] not in dockless("images", "-a").stdout
+    forget(dockless, several)
+    for architecture in (OTHER, OURS):
+        assert dockless("pull", "-q", "--platform", f"linux/{architecture}", several).returncode == 0
+    assert {each: of_platform(dockless, several, each).stdout.split() for each in ids} == {
+        each: [each, identity] for each, identity in ids.items()
+    }
+    missing = dockless("pull", "-q", "--platform", "linux/riscv64", several)
     assert missing.returncode != 0
     assert "no matching manifest for linux/riscv64" in missing.stderr
-    assert f"it has linux/{ours}, linux/{other}" in missing.stderr
+    assert f"it has linux/{OURS}, linux/{OTHER}" in missing.stderr
+    nowhere = of_platform(dockless, several, "riscv64")
+    assert nowhere.returncode != 0 and f"it is for linux/{OTHER}, linux/{OURS}" in nowhere.stderr
 
-    identity = image_id(dockless, f"{name}:all")
-    assert dockless("save", "-o", str(tmp_path / "other.tar"), f"{name}:all").returncode == 0
-    assert dockless("push", "-q", f"{name}:all").returncode == 0  # the one that is here, no longer the index
-    assert manifest(f"{name}:all")["config"]["digest"] == identity
-    forget(dockless, f"{name}:all")
+
+def test_of_several_platforms_the_one_that_is_asked_for_is_saved_and_sent(
+    dockless: Run, several: str, tmp_path: Path
+) -> None:
+    other = ("--platform", f"linux/{OTHER}")
+    identity = of_platform(dockless, several, OTHER).stdout.split()[1]
+    for file, options in (("all.tar", ()), ("other.tar", other)):
+        assert dockless("save", "-o", str(tmp_path / file), *options, several).returncode == 0
+    assert dockless("push", "-q", *other, several).returncode == 0
+    assert manifest(several)["config"]["digest"] == identity
+    assert dockless("push", "-q", several).returncode == 0
+    assert architectures(several) == [OURS, OTHER]
+    forget(dockless, several)
     assert dockless("load", "-i", str(tmp_path / "other.tar")).returncode == 0
-    assert dockless("image", "inspect", "-f", "{{.Architecture}}", f"{name}:all").stdout.strip() == other
-    forget(dockless, f"{name}:all")
+    assert image_id(dockless, several) == identity
+    assert dockless("load", "-i", str(tmp_path / "all.tar")).returncode == 0
+    assert of_platform(dockless, several, OTHER).stdout.split()[1] == identity != image_id(dockless, several)
 
 
-def test_several_platforms_at_once_are_refused_by_name(dockless: Run, context: Path) -> None:
-    (context / "Dockerfile").write_text("FROM busybox\n")
-    done = dockless("build", "ctx", "-t", "many", "--platform", "linux/amd64,linux/arm64")
-    assert done.returncode != 0
-    assert "linux/amd64,linux/arm64" in done.stderr and "one platform" in done.stderr
-    assert dockless("image", "inspect", "many").returncode != 0
+def test_a_container_is_made_of_the_platform_that_is_asked_for(dockless: Run, several: str) -> None:
+    made = dockless("create", "--platform", f"linux/{OTHER}", several)
+    assert made.returncode == 0, made.stderr
+    identity = made.stdout.strip()
+    wanted = of_platform(dockless, several, OTHER).stdout.split()[1]
+    assert dockless("inspect", "-f", "{{.Image}}", identity).stdout.strip() == wanted
+    assert "must force" in dockless("rmi", several).stderr
+    assert dockless("rm", identity).returncode == 0
+
+
+def test_outputs_of_several_platforms(dockless: Run, context: Path, tmp_path: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /d/which\n")
+    for architecture in (OURS, OTHER):
+        (context / architecture).write_text(architecture)
+    both = ("--platform", f"linux/{OURS}", "--platform", f"linux/{OTHER}")
+    before = dockless("images", "-aq").stdout
+    built(dockless, *both, "-o", "out")
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")) == sorted(
+        f"linux_{each}{rest}" for each in (OURS, OTHER) for rest in ("", "/d", "/d/which")
+    )
+    assert (tmp_path / f"out/linux_{OTHER}/d/which").read_text() == OTHER
+    built(dockless, *both, "-o", "type=tar,dest=files.tar")
+    with tarfile.open(tmp_path / "files.tar") as archive:
+        which = archive.extractfile(f"linux_{OTHER}/d/which")
+        assert which is not None and which.read() == OTHER.encode()
+    built(dockless, *both, "-o", "type=oci,dest=layout,tar=false")
+    (top,) = json.loads((tmp_path / "layout/index.json").read_text())["manifests"]
+    index = json.loads((tmp_path / "layout/blobs/sha256" / top["digest"].removeprefix("sha256:")).read_text())
+    assert [entry["platform"]["architecture"] for entry in index["manifests"]] == [OURS, OTHER]
+    refused = dockless("build", "ctx", *both, "-o", "type=docker,dest=x.tar")
+    assert refused.returncode != 0 and "holds one platform; write type=oci" in refused.stderr
+    assert dockless("images", "-aq").stdout == before
 
 
 def test_a_cache_that_is_not_there_yet_is_no_failure(dockless: Run, context: Path, registry: str) -> None:

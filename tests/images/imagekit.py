@@ -20,7 +20,13 @@ def open_store(root: Path) -> ImageStore:
     return ImageStore(places, Database(places.database, ImageStore.SCHEMA))
 
 
-def build_image(store: ImageStore, *layers: dict[str, bytes], names: tuple[str, ...] = (), cmd: str = "run") -> Image:
+def build_image(
+    store: ImageStore,
+    *layers: dict[str, bytes],
+    names: tuple[str, ...] = (),
+    cmd: str = "run",
+    architecture: str = "amd64",
+) -> Image:
     """An image with one layer for each mapping of file names to contents."""
     diff_ids = []
     with store.layers.use():
@@ -32,7 +38,7 @@ def build_image(store: ImageStore, *layers: dict[str, bytes], names: tuple[str, 
                 path.write_bytes(content)
             diff_ids.append(store.layers.adopt(upper).diff_id)
         config = ImageConfig(
-            architecture="amd64",
+            architecture=architecture,
             os="linux",
             created="2024-05-06T07:08:09.123456789Z",
             config=ContainerConfig(cmd=(cmd,), env=("PATH=/bin",), labels={"a": "b"}),

@@ -26,7 +26,8 @@ from dockless.build.errors import BuildCancelled, BuildError
 from dockless.build.events import BuildEvent, Built, Examined, Offers, Planned, Warned
 from dockless.build.options import BuildOptions
 from dockless.build.plan import Plan, make_plan
-from dockless.build.session import IMAGE_SCHEME, Session, Tools, folder_source, platform_variables
+from dockless.build.platforms import Part, ResolvedOnce, Telling, carried_out, parts_of
+from dockless.build.session import IMAGE_SCHEME, Resolve, Session, Tools, folder_source, platform_variables
 from dockless.build.sources import Source
 from dockless.build.stage import run_stage
 from dockless.build.steps import Cancellation, StepRunner
@@ -37,12 +38,16 @@ from dockless.dockerfile.ignore import Ignore, IgnoreError
 from dockless.dockerfile.model import Arg
 from dockless.images.layers import LayerStore
 from dockless.images.store import Image, ImageStore
+from dockless.images.variants import Variant, answering
 from dockless.places import Places
 from dockless.registry.errors import ImageError
+from dockless.registry.platform import Platform
 from dockless.registry.reference import Reference
 from dockless.state import Database
 
 __all__ = ["BaseResolver", "BuildCancelled", "BuildError", "BuildOptions", "Builder", "Cancellation"]
+
+_Result = tuple[Draft, list[Record]]
 
 #: BuildKit's own: with `1` the image holds the keys of its steps, and is a cache by itself.
 INLINE_ARGUMENT = "BUILDKIT_INLINE_CACHE"
@@ -108,28 +113,59 @@ class Builder:
             _check_tag(tag)
         dockerfile = read_dockerfile(context, options)
         options = _with_epoch(options)
-        plan = self.plan(dockerfile, options)
-        entitlements.check(dockerfile, plan, options)
-        progress(Planned(plan.vertices))
+        parts = self._parts(dockerfile, options)
+        for part in parts:
+            entitlements.check(dockerfile, part.plan, options)
+        progress(Planned(tuple(vertex for part in parts for vertex in part.plan.vertices)))
+        tell, made = Telling(progress), set[str]()
+        resolve = ResolvedOnce(resolve_base or self._resolve)
+
+        def carry_out(part: Part) -> _Result:
+            return self._carry_out(context, dockerfile, part, tell, cancellation, resolve, made)
+
         with self._layers.use():
-            draft, records = self._carry_out(context, dockerfile, plan, options, progress, cancellation, resolve_base)
-            config = draft.image_config(options.labels)
-            if options.args.get(INLINE_ARGUMENT) in ("1", "true"):
-                config = with_steps(config, records)
-            image = self._images.create(config, names=options.tags)
-            for wanted in options.cache_to:
-                name = wanted.removeprefix("max:")
-                chosen = [one for one in records if name != wanted or one.diff_id in draft.diff_ids]
-                self._images.create(cache_image(chosen), names=[name])
+            results = carried_out(parts, carry_out, cancellation)
+            image, variants = self._stored(parts, results, options)
+            self._keep_caches(options, results)
         tags = tuple(Reference.parse(tag).familiar for tag in options.tags)
-        progress(Built(image.id, tags))
+        progress(Built(image.id, tags, tuple((str(one.platform), one.image) for one in variants)))
         return image
+
+    def _stored(
+        self, parts: list[Part], results: "list[_Result]", options: BuildOptions
+    ) -> tuple[Image, list[Variant]]:
+        """The image that answers to the names, and, where there are several, those of all platforms."""
+        if len(parts) == 1:
+            return self._created(options, *results[0], names=options.tags), []
+        images = [self._created(part.options, *result) for part, result in zip(parts, results, strict=True)]
+        variants = [Variant(part.platform, image.id) for part, image in zip(parts, images, strict=True)]
+        self._images.join(options.tags, variants)
+        image = images[variants.index(answering(variants, Platform.host()))]
+        return self._images.resolve(image.id) or image, variants
+
+    def _created(
+        self, options: BuildOptions, draft: Draft, records: list[Record], names: tuple[str, ...] = ()
+    ) -> Image:
+        config = draft.image_config(options.labels)
+        if options.args.get(INLINE_ARGUMENT) in ("1", "true"):
+            config = with_steps(config, records)
+        return self._images.create(config, names=names)
+
+    def _keep_caches(self, options: BuildOptions, results: "list[_Result]") -> None:
+        records = list({record.key: record for _, found in results for record in found}.values())
+        own = {diff_id for draft, _ in results for diff_id in draft.diff_ids}
+        for wanted in options.cache_to:
+            name = wanted.removeprefix("max:")
+            chosen = [one for one in records if name != wanted or one.diff_id in own]
+            self._images.create(cache_image(chosen), names=[name])
 
     def examine(self, context: Path | None, options: BuildOptions, progress: Callable[[BuildEvent], None]) -> None:
         """Only the build checks: what they find is told as `Warned`, and nothing is built.
 
         Of base images that are not here nothing is known. Raises `BuildError`, `DockerfileError`.
         """
+        if options.platforms:
+            options = msgspec.structs.replace(options, platform=options.platforms[0])
         dockerfile = read_dockerfile(context, options)
         progress(Examined(dockerfile.name, dockerfile.text))
         checks = Checks(dockerfile, options, _context_source(context, options))
@@ -169,6 +205,12 @@ class Builder:
         except ImageError as error:
             raise BuildError(str(error)) from error
 
+    def _parts(self, dockerfile: Dockerfile, options: BuildOptions) -> list[Part]:
+        try:
+            return parts_of(options, lambda own: self.plan(dockerfile, own))
+        except ImageError as error:
+            raise BuildError(str(error)) from error
+
     def _local_base(self, options: BuildOptions) -> Callable[[str, str], Base | None]:
         def base(reference: str, platform: str) -> Base | None:
             named = options.contexts.get(reference, reference)
@@ -186,22 +228,24 @@ class Builder:
         self,
         context: Path | None,
         dockerfile: Dockerfile,
-        plan: Plan,
-        options: BuildOptions,
+        part: Part,
         progress: Callable[[BuildEvent], None],
         cancellation: Cancellation,
-        resolve_base: BaseResolver | None,
-    ) -> tuple[Draft, list[Record]]:
+        resolve: Resolve,
+        made: set[str],
+    ) -> "_Result":
+        options, plan = part.options, part.plan
         folder = self._layers.scratch.folder("build")
         tools = Tools(
             layers=self._layers,
             cache=self.cache,
             runner=self._runner,
-            resolve=resolve_base or self._resolve,
+            resolve=resolve,
             cache_mounts=self.cache_mounts,
             digests=self._digests,
             secrets=self._secrets / secrets.token_hex(8),
             width=threading.Semaphore(options.width) if options.width else self._width,
+            made=made,
             clock=self._clock,
         )
         try:

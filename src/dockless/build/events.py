@@ -88,10 +88,11 @@ class Offers(msgspec.Struct, frozen=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """The image exists and bears its names."""
+    """The image exists and bears its names. `platforms`, where it was built for several, are (platform, id)."""
 
     image_id: str
     tags: tuple[str, ...]
+    platforms: tuple[tuple[str, str], ...] = ()
 
 
 BuildEvent = Planned | Started | Output | Finished | Failed | Warned | Examined | Offers | Built
@@ -147,8 +148,8 @@ def _plain(event: BuildEvent) -> dict[str, Any]:
             return {"examined": name, "text": text}
         case Offers(found):
             return {"offered": found}
-        case Built(image_id, tags):
-            return {"built": image_id, "tags": list(tags)}
+        case Built(image_id, tags, platforms):
+            return {"built": image_id, "tags": list(tags), "platforms": dict(platforms)}
 
 
 def _vertex(vertex: Vertex) -> dict[str, Any]:

@@ -18,7 +18,8 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     proxies and the CA bundle for RUN come from it, nothing of it enters the image or a key. `secrets` by id; `ssh` by
     id are agent sockets; `contexts` are named contexts (a folder, or "docker-image://REF" as text). `epoch` is
     SOURCE_DATE_EPOCH in seconds. `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME`
-    those of the result, `max:NAME` those of all stages. `entitlements` are what steps may have beyond their sandbox
+    those of the result, `max:NAME` those of all stages. `platforms`, where there are any, are built for
+    instead of `platform`. `entitlements` are what steps may have beyond their sandbox
     (entitlements.py). `resources` are the limits of each step, which
     has a cgroup of its own below `cgroup_parent` ("": ours).
     """
@@ -31,6 +32,7 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     target: str = ""
     platform: str = ""
+    platforms: tuple[str, ...] = ()
     no_cache: bool = False
     no_cache_filter: tuple[str, ...] = ()
     pull: bool = False

@@ -50,7 +50,10 @@ class Read(msgspec.Struct, frozen=True):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What the builder was made with; the locks and the semaphore are the builder's, for all its builds."""
+    """What the builder was made with; the locks and the semaphore are the builder's, for all its builds.
+
+    `made` are the keys of the steps that this build has carried out: without the cache they are known all the same.
+    """
 
     layers: LayerStore
     cache: BuildCache
@@ -60,6 +63,7 @@ class Tools(msgspec.Struct, frozen=True):
     digests: Digests
     secrets: Path
     width: threading.Semaphore
+    made: set[str]
     clock: Callable[[], float]
 
 

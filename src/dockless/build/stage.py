@@ -194,12 +194,13 @@ class _StageRun:
             values = {**values, "epoch": self.session.options.epoch}
         key = make_key(kind, self.draft.diff_ids, values)
         with tools.cache.step(key, self.session.check):
-            record = None if self.no_cache else tools.cache.find(key)
+            record = None if self.no_cache and key not in tools.made else tools.cache.find(key)
             if record is not None and not tools.layers.has(record.diff_id):
                 tools.cache.forget(key)
                 record = None
             if record is None:
                 record = self.made(key, show(instruction), make)
+                tools.made.add(key)
         self.session.note(record)
         self.draft.add_layer(record.diff_id, created_by, record.created)
         return record

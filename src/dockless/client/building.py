@@ -124,7 +124,8 @@ def _ours_only(query: BuildQuery) -> list[str]:
         "cache-to": query.cache_to,
         f"call={query.call}": query.call,
     }
-    return [f"--{name}" for name, value in found.items() if value]
+    several = ["--platform of several"] if "," in query.platform else []
+    return [*(f"--{name}" for name, value in found.items() if value), *several]
 
 
 def _with(lent: Lent, context: "Body", headers: Iterable[tuple[str, str]]) -> "tuple[Body, list[tuple[str, str]]]":

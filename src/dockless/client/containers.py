@@ -154,9 +154,9 @@ class Containers:
         answer = self._transport.call("GET", f"/containers/{id}/changes")
         return () if answer.body.strip() == b"null" else answer.decode(tuple[FilesystemChange, ...])
 
-    def export(self, id: str) -> BodyStream:
+    def export(self, id: str, *, bare: bool = False) -> BodyStream:
         """The root file system as a tar archive."""
-        return self._transport.stream("GET", f"/containers/{id}/export")
+        return self._transport.stream("GET", f"/containers/{id}/export", {"bare": bare})
 
     def archive_stat(self, id: str, *, path: str) -> "PathStat":
         answer = self._transport.call("HEAD", f"/containers/{id}/archive", {"path": path})

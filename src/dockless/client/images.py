@@ -44,8 +44,8 @@ class Images:
     def inspect(self, name: str) -> ImageInspect:
         return self._transport.ask(ImageInspect, "GET", f"/images/{name}/json")
 
-    def history(self, name: str) -> Sequence[HistoryItem]:
-        return self._transport.ask(tuple[HistoryItem, ...], "GET", f"/images/{name}/history")
+    def history(self, name: str, *, platform: Mapping[str, str] | None = None) -> Sequence[HistoryItem]:
+        return self._transport.ask(tuple[HistoryItem, ...], "GET", f"/images/{name}/history", _platform(platform))
 
     def search(self, term: str, *, limit: int = 0, filters: Filters | None = None) -> Sequence[SearchResult]:
         """`limit` 0: as many as the engine likes."""
@@ -84,7 +84,7 @@ class Images:
         """`platform`: `os`, `architecture` and `variant` of the one image to push of several."""
         from dockless.wire.auth import AuthConfig
 
-        query = {"tag": tag, "platform": encode(platform).decode() if platform else ""}
+        query = {"tag": tag, **_platform(platform)}
         return self._progress(f"/images/{name}/push", query, headers=_auth(auth or AuthConfig()))
 
     def build(self, context: Body, query: "BuildQuery", lent: "Lent | None" = None) -> Messages[Progress]:
@@ -103,9 +103,12 @@ class Images:
     def _build_request(self, query: Query, body: Body, headers: Iterable[tuple[str, str]]) -> Messages[Progress]:
         return self._progress("/build", query, body=body, headers=headers)
 
-    def save(self, names: Iterable[str]) -> BodyStream:
-        """A tar archive that `load` takes."""
-        return self._transport.stream("GET", "/images/get", {"names": names})
+    def save(
+        self, names: Iterable[str], *, platform: Mapping[str, str] | None = None, together: bool = False
+    ) -> BodyStream:
+        """A tar archive that `load` takes. `together` is our own engine's: all of them as one index without a name."""
+        query: Query = {"names": names, "together": together, **_platform(platform)}
+        return self._transport.stream("GET", "/images/get", query)
 
     def load(self, content: Body, *, quiet: bool = False) -> Messages[Progress]:
         headers = (("Content-Type", "application/x-tar"),)
@@ -162,6 +165,11 @@ def _progress_message(line: bytes) -> Progress:
         detail = message.error_detail
         raise RequestFailed(message.error or (detail.message if detail else ""), detail.code if detail else 0)
     return message
+
+
+def _platform(platform: Mapping[str, str] | None) -> "dict[str, str]":
+    """`os`, `architecture` and `variant` of the one image that is meant of several."""
+    return {"platform": encode(platform).decode()} if platform else {}
 
 
 def _auth(auth: "AuthConfig | None") -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ def unpack(archive: BodyStream, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     privileged = os.geteuid() == 0
-    with tarfile.open(fileobj=io.BufferedReader(_Reader(archive), 1 << 20), mode="r|") as members:
+    with tarfile.open(fileobj=reader(archive), mode="r|") as members:
         folders: list[tarfile.TarInfo] = []
         for member in members:
             if (member.ischr() or member.isblk()) and not privileged:
@@ -44,13 +44,16 @@ def unpack(archive: BodyStream, folder: Path) -> None:
             os.utime(path, (found.mtime, found.mtime))
 
 
+def reader(archive: BodyStream) -> io.BufferedReader:
+    """The archive as the file that `tarfile` reads."""
+    return io.BufferedReader(_Reader(archive), 1 << 20)
+
+
 def _as_it_is(member: tarfile.TarInfo, _: str) -> tarfile.TarInfo:
     return member
 
 
 class _Reader(io.RawIOBase):
-    """A body as the file that `tarfile` reads."""
-
     def __init__(self, body: BodyStream) -> None:
         self._body = body
         self._held = b""

@@ -172,9 +172,7 @@ class Building:
         network = query.network_mode or "default"
         if network not in ("default", "none", "host", "bridge"):
             raise BuildError(f"network mode {network!r}: a build's steps have default, none or host")
-        if "," in query.platform:
-            why = "a build here makes the image of one platform; build once for each, with a tag of its own"
-            raise BuildError(f'platform "{query.platform}": {why}')
+        platforms = tuple(text.strip() for text in query.platform.split(",") if text.strip())
         check_known(query.allow)
         name, text = lent.dockerfile or (query.dockerfile or "Dockerfile", None)
         return BuildOptions(
@@ -185,7 +183,8 @@ class Building:
             args=query.build_args,
             labels=query.labels,
             target=query.target,
-            platform=query.platform,
+            platform=platforms[0] if len(platforms) == 1 else "",
+            platforms=platforms if len(platforms) > 1 else (),
             no_cache=query.no_cache,
             no_cache_filter=query.no_cache_filter,
             pull=query.pull,

@@ -13,10 +13,9 @@ from dockless.engine.records import NetworkRecord
 from dockless.engine.resource_checks import check_resources
 from dockless.linux import cgroups
 from dockless.linux.capabilities import NUMBERS
-from dockless.registry.platform import InvalidPlatform, Platform
 from dockless.wire.config import HostConfig, RestartPolicy
 from dockless.wire.endpoints import EndpointSettings
-from dockless.wire.errors import BadParameter, NotFound
+from dockless.wire.errors import BadParameter
 
 _RESTARTS = ("", "no", "always", "unless-stopped", "on-failure")
 _LOG_DRIVERS = ("", "json-file", "local", "none")
@@ -112,21 +111,6 @@ def _check_security(option: str) -> None:
         raise BadParameter(f"apparmor profile {value} cannot be applied: only unconfined is supported")
     if name == "label" and value not in _SYSTEM_LABELS:
         raise BadParameter(f"SELinux label {value} cannot be applied: only disable is supported")
-
-
-def check_platform(asked: str, image: Platform, name: str) -> None:
-    """Raises BadParameter for no platform, NotFound where the image is for another one."""
-    if not asked:
-        return
-    try:
-        wanted = Platform.parse(asked)
-    except InvalidPlatform as error:
-        raise BadParameter(str(error)) from error
-    if image.architecture and not any(one.accepts(image) for one in wanted.fallbacks()):
-        raise NotFound(
-            f"image with reference {name} was found but does not provide the specified platform ({wanted}): "
-            f"it is for {image}"
-        )
 
 
 def check_endpoint(record: NetworkRecord, settings: EndpointSettings) -> None:

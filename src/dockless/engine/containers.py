@@ -15,7 +15,7 @@ from pathlib import Path
 from dockless.engine import changes, committing, limits, logs, processes, stats
 from dockless.engine.archives import Archives
 from dockless.engine.attaching import attach
-from dockless.engine.checks import check_platform, warnings
+from dockless.engine.checks import warnings
 from dockless.engine.creation import NAME, new_record
 from dockless.engine.events import Events
 from dockless.engine.helpers import Helpers
@@ -40,7 +40,6 @@ from dockless.images.store import ImageStore
 from dockless.images.trees import remove_tree
 from dockless.linux import cgroups
 from dockless.places import Places
-from dockless.registry.platform import Platform
 from dockless.wire.archive import PathStat
 from dockless.wire.config import ContainerConfig, HostConfig
 from dockless.wire.containers import (
@@ -69,7 +68,6 @@ class ImageChoice:
 
     id: str
     config: ContainerConfig
-    platform: Platform
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Parts:
     networks: Networks
     volumes: Volumes
     mounting: Mounting
-    image: Callable[[str], ImageChoice]  # raises NotFound
+    image: Callable[[str, str], ImageChoice]  # by name and platform ("": this machine's); raises NotFound
     chain: Callable[[str], Sequence[Path]]
     descendants: Callable[[Sequence[str]], set[str]]  # ids of the images that are, or are made from, those named
     image_size: Callable[[str], int]  # bytes, by id; 0 where it is gone
@@ -100,8 +98,7 @@ class Containers:
         parts = self._parts
         if body == ContainerCreateRequest():
             raise BadParameter("config cannot be empty in order to create a container")
-        image = parts.image(body.image)
-        check_platform(platform, image.platform, body.image)
+        image = parts.image(body.image, platform)
         name = (name or "").removeprefix("/") or random_name(lambda taken: parts.table.named(taken) is not None)
         if not NAME.fullmatch(name):
             raise BadParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
@@ -319,9 +316,9 @@ class Containers:
         upper = self._parts.places.containers / record.id / "upper"
         return await asyncio.to_thread(changes.changes, upper, self._parts.chain(record.image_id))
 
-    async def export(self, id: str) -> AsyncIterator[bytes]:
+    async def export(self, id: str, *, bare: bool = False) -> AsyncIterator[bytes]:
         record = self.find(id)
-        root = await self._roots.layers_alone(record.id)
+        root = await self._roots.layers_alone(record.id, bare=bare)
         self._parts.events.publish("container", "export", record.id, event_attributes(record))
         return Pieces(Packer(root, "", one_mount=True).content(), lambda: os.close(root))
 

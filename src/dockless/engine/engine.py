@@ -44,7 +44,6 @@ from dockless.images.trees import remove_tree
 from dockless.launcher.client import ExitStatus, LaunchError, Started
 from dockless.network.fabric import FabricError, RelayLost
 from dockless.places import Places
-from dockless.registry.platform import Platform
 from dockless.standins import schema as stand_in_tables
 from dockless.standins.renewal import set_outdated_aside
 from dockless.state import Database
@@ -112,7 +111,7 @@ class Engine:
                 wiring=self._wiring,
                 networks=networks,
                 volumes=volumes,
-                mounting=Mounting(volumes, self._find, lambda name: self._image(name).id),
+                mounting=Mounting(volumes, self._find, lambda name: self._image(name, "").id),
                 image=self._image,
                 chain=self._chain,
                 descendants=lambda names: self.images.descendants(names),
@@ -283,11 +282,9 @@ class Engine:
     def _lookup(self, reference: str) -> ContainerRecord | None:
         return self.containers.lookup(reference)
 
-    def _image(self, name: str) -> ImageChoice:
-        image = self.images.find(checked_name(name))
-        config = image.config
-        platform = Platform(config.os or "linux", config.architecture, config.variant)
-        return ImageChoice(image.id, container_config(config.config), platform)
+    def _image(self, name: str, platform: str) -> ImageChoice:
+        image = self.images.find(checked_name(name), platform)
+        return ImageChoice(image.id, container_config(image.config.config))
 
     def _chain(self, image_id: str) -> Sequence[Path]:
         """An image's layers, topmost first; an image never changes, so they are looked up once."""

@@ -17,6 +17,7 @@ from dockless.engine.transfers import Transfers, parsed
 from dockless.images import config as image_config
 from dockless.images.progress import PullEvent
 from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage, Removed
+from dockless.images.variants import no_platform
 from dockless.places import Places
 from dockless.registry.credentials import Credentials
 from dockless.registry.errors import ImageError
@@ -77,15 +78,23 @@ class Images:
         """Whether a pull or a build is under way."""
         return self._working > 0
 
-    def find(self, name: str) -> Image:
-        """Raises NotFound in Docker's words."""
+    def find(self, name: str, platform: str = "") -> Image:
+        """The image for this machine, or for the `platform`. Raises NotFound in Docker's words, BadParameter."""
         try:
             found = self._store.resolve(name)
+            if platform and found is not None:
+                return self._for_platform(name, _platform(platform))
         except InvalidReference as error:
             raise BadParameter(str(error)) from error
         if found is None:
             shown = name if ":" in name.rpartition("/")[2] or name.startswith("sha256:") else f"{name}:latest"
             raise NotFound(f"No such image: {shown}")
+        return found
+
+    def _for_platform(self, name: str, wanted: Platform) -> Image:
+        found = self._store.for_platform(name, wanted)
+        if found is None:
+            raise NotFound(no_platform(name, wanted, [offered for offered, _ in self._store.variants(name)]))
         return found
 
     def descendants(self, names: Sequence[str]) -> set[str]:
@@ -117,8 +126,8 @@ class Images:
             for image in images
         ]
 
-    async def inspect(self, name: str) -> ImageInspect:
-        image = self.find(name)
+    async def inspect(self, name: str, *, platform: str = "") -> ImageInspect:
+        image = self.find(name, platform)
         config = image.config
         return ImageInspect(
             id=image.id,
@@ -154,8 +163,8 @@ class Images:
             for one in await asyncio.to_thread(self._obtaining.stand_ins)
         ]
 
-    async def history(self, name: str) -> Sequence[HistoryItem]:
-        image = self.find(name)
+    async def history(self, name: str, *, platform: str = "") -> Sequence[HistoryItem]:
+        image = self.find(name, platform)
         layers = iter(image.layers)
         items = []
         for step in image.config.history:
@@ -180,8 +189,11 @@ class Images:
     async def remove(self, name: str, *, force: bool, noprune: bool) -> Sequence[ImageDeleteItem]:
         image = self.find(name)
         by_id = name not in image.names and f"{name}:latest" not in image.names and "@" not in name
-        if by_id or len(image.names) + len(image.digests) <= 1:
-            self._refuse_used(image, name, force)
+        # With the last tag the digests go, too.
+        is_last = len({*image.names, *image.digests} - {name}) == 0 if "@" in name else len(image.names) <= 1
+        if by_id or is_last:
+            for _, variant in self._store.variants(name):
+                self._refuse_used(variant, name, force)
         try:
             removed = await asyncio.to_thread(self._store.remove, name, force=force)
         except NoSuchImage as error:
@@ -197,7 +209,7 @@ class Images:
         image = self.find(name)
         wanted = f"{repo}:{tag}" if tag else repo
         try:
-            self._store.tag(image.id, wanted)
+            self._store.tag(image.id, wanted, like=name)
         except InvalidReference as error:
             raise BadParameter(str(error)) from error
         self._events.publish("image", "tag", image.id, {"name": wanted})
@@ -241,8 +253,9 @@ class Images:
         wanted = _platform(platform) if platform else None
         return self._counted(await self._transfers.push(name, tag, _credentials(auth), wanted))
 
-    async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
-        return await self._transfers.save(names)
+    async def save(self, names: Sequence[str], *, platform: str = "", together: bool = False) -> AsyncIterator[bytes]:
+        wanted = _platform(platform) if platform else None
+        return await self._transfers.save(names, wanted, together=together)
 
     async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[Progress]:
         return self._counted(self._transfers.load(content))

@@ -81,7 +81,7 @@ class Obtaining:
     ) -> Image:
         """A build's base image: what is here already unless `pull`. Raises CannotObtain, ImageError."""
         wanted = Reference.parse(reference)
-        if not pull and (found := self._images.resolve(reference)) is not None and _is_for(found, platform):
+        if not pull and (found := self._here(reference, platform)) is not None:
             return found
 
         def progress(event: PullEvent) -> None:
@@ -94,6 +94,13 @@ class Obtaining:
         """What could be made where no registry can be reached."""
         return self._stand_ins().list()
 
+    def _here(self, name: str, platform: str | None) -> Image | None:
+        """What the name stands for here; with a platform, on exactly that one."""
+        if not platform:
+            return self._images.resolve(name)
+        wanted = Platform.parse(platform)
+        return next((image for offered, image in self._images.variants(name) if wanted.accepts(offered)), None)
+
     def _stand_in(self, wish: Wish, error: RegistryUnreachable, progress: Callable[[PullEvent], None]) -> Image:
         name = wish.reference.familiar
         if not wish.stand_ins:
@@ -101,8 +108,8 @@ class Obtaining:
                 f"{name} cannot be pulled: {error}. Stand-ins were refused; without a registry the image must be "
                 f"loaded, or {MIRROR} must name a registry that can be reached"
             ) from error
-        here = self._images.resolve(name)
-        if here is not None and _is_for(here, wish.platform):
+        here = self._here(name, wish.platform)
+        if here is not None:
             progress(PullEvent("", f"{name}: no registry can be reached; the image that is here is used"))
             return here
         if wish.platform and not Platform.parse(wish.platform).accepts(Platform.host()):
@@ -126,10 +133,3 @@ class Obtaining:
             raise CannotObtain(
                 f"{name} cannot be pulled: {error}. A stand-in cannot be made either: {reason}"
             ) from reason
-
-
-def _is_for(image: Image, platform: str | None) -> bool:
-    if not platform:
-        return True
-    config = image.config
-    return Platform.parse(platform).accepts(Platform(config.os or "linux", config.architecture, config.variant))

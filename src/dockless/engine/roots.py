@@ -48,15 +48,16 @@ class Roots:
                 os.close(await self._assembled(record, record.mounts, writable=True))
             return await self._assembled(record, record.mounts, writable=False)
 
-    async def layers_alone(self, identity: str) -> int:
-        """The same without anything that is mounted over the image and the container's own layer.
+    async def layers_alone(self, identity: str, *, bare: bool = False) -> int:
+        """The same without anything that is mounted over the image and the container's own layer; `bare`: without the
+        places for it either, where the image has none.
 
         Of a running container it is its root, mounts included: the caller stays on the root's own file system.
         """
         if (running := self._running(identity)) is not None:
             return running
         async with self.live(identity).lock:
-            return await self._assembled(self._record(identity), (), writable=False)
+            return await self._assembled(self._record(identity), (), writable=False, bare=bare)
 
     @asynccontextmanager
     async def writing(self, identity: str) -> AsyncIterator[int]:
@@ -100,7 +101,9 @@ class Roots:
             return None
         return root
 
-    async def _assembled(self, record: ContainerRecord, wanted: Sequence[Mount], *, writable: bool) -> int:
+    async def _assembled(
+        self, record: ContainerRecord, wanted: Sequence[Mount], *, writable: bool, bare: bool = False
+    ) -> int:
         layers = self.chain(record.image_id)
         folder = self.places.containers / record.id
         if writable:
@@ -108,7 +111,7 @@ class Roots:
                 source = Path(mount.point.source)
                 if mount.copy_up and mount.point.type == "volume" and source.is_dir() and not any(source.iterdir()):
                     await asyncio.to_thread(fill_volume, self.places, source, layers, mount.point.destination)
-        lower = [str(layer) for layer in (*layers, self.places.mount_points)]
+        lower = [str(layer) for layer in (*layers, *(() if bare else (self.places.mount_points,)))]
         upper, work = str(folder / "upper"), str(folder / "work")
         binds = [
             _Bind(_source(mount), mount.point.destination, mount.point.rw, mount.subpath)

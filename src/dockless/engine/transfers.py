@@ -16,7 +16,8 @@ from dockless.images import asking, export
 from dockless.images.config import ContainerConfig as ImageContainerConfig
 from dockless.images.progress import PullEvent
 from dockless.images.registry import RegistryClient
-from dockless.images.store import Image, ImageStore, NoSuchImage
+from dockless.images.store import ImageStore, NoSuchImage
+from dockless.images.variants import no_platform
 from dockless.registry.credentials import Credentials
 from dockless.registry.errors import ImageError
 from dockless.registry.platform import Platform
@@ -48,15 +49,17 @@ class Transfers:
         if not tag and ":" not in name.rpartition("/")[2]:
             known = [Reference.parse(text) for image in self.store.list() for text in image.names]
             wanted = [one for one in known if one.canonical_repository == reference.canonical_repository]
-        images = [self.store.resolve(one.canonical) for one in wanted]
-        if not images or None in images:
+        images = [self.store.variants(one.canonical) for one in wanted]
+        if not images or [] in images:
             raise NotFound(f"An image does not exist locally with the tag: {reference.familiar_repository}")
-        for one, image in zip(wanted, images, strict=True):
-            if platform is not None and image is not None and not platform.accepts(_platform_of(image)):
-                raise NotFound(f"image {one.familiar} is for {_platform_of(image)}, not for the platform {platform}")
-        return self._push(wanted, auth)
+        for one, variants in zip(wanted, images, strict=True):
+            if platform is not None and self.store.for_platform(one.canonical, platform) is None:
+                raise NotFound(no_platform(one.familiar, platform, [offered for offered, _ in variants]))
+        return self._push(wanted, auth, platform)
 
-    async def _push(self, wanted: Sequence[Reference], auth: Credentials | None) -> AsyncIterator[Progress]:
+    async def _push(
+        self, wanted: Sequence[Reference], auth: Credentials | None, platform: Platform | None
+    ) -> AsyncIterator[Progress]:
         feed: Feed[Progress] = Feed()
 
         def say(event: PullEvent) -> None:
@@ -68,7 +71,7 @@ class Transfers:
         def work() -> None:
             client = RegistryClient(self.store, self.environ)
             for reference in wanted:
-                client.push(reference, auth=auth, progress=say)
+                client.push(reference, platform=platform, auth=auth, progress=say)
 
         try:
             async for message in feed.run(work):
@@ -79,10 +82,10 @@ class Transfers:
         for reference in wanted:
             self.events.publish("image", "push", reference.familiar, {"name": reference.familiar})
 
-    async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
+    async def save(self, names: Sequence[str], platform: Platform | None, *, together: bool) -> AsyncIterator[bytes]:
         """Raises NotFound."""
         try:
-            source = await asyncio.to_thread(export.save, self.store, names)
+            source = await asyncio.to_thread(export.save, self.store, names, platform=platform, together=together)
         except NoSuchImage as error:
             raise NotFound(str(error)) from error
         for name in names:
@@ -192,10 +195,6 @@ class Transfers:
             raise Unavailable(str(error)) from error
         except ImageError as error:
             raise ApiError(str(error), 500) from error
-
-
-def _platform_of(image: Image) -> Platform:
-    return Platform(image.config.os or "linux", image.config.architecture, image.config.variant)
 
 
 def parsed(name: str, tag: str) -> Reference:

@@ -5,6 +5,7 @@ manifest it came with, as long as the registry has, or can mount, the same compr
 """
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,8 +14,10 @@ from pathlib import Path
 from dockless.images.compression import gzip
 from dockless.images.progress import Progress, PullEvent, counter
 from dockless.images.store import Image, ImageStore, KnownBlob
+from dockless.images.variants import Variant
 from dockless.registry import manifests
-from dockless.registry.manifests import Descriptor, Manifest
+from dockless.registry.manifests import Descriptor, Index, IndexPlatform, Manifest
+from dockless.registry.platform import Platform
 from dockless.registry.reference import Reference, digest_of
 from dockless.registry.repository import Repository
 
@@ -34,7 +37,46 @@ class _Push:
 
 def push(images: ImageStore, repository: Repository, image: Image, reference: Reference, progress: Progress) -> str:
     """Sends `image` to `repository` under the reference's tag; the answer is the manifest's digest there."""
-    job = _Push(images, repository, image, reference, progress)
+    raw, media_type = _send_image(_Push(images, repository, image, reference, progress))
+    digest = digest_of(raw)
+    tag = reference.tag or digest
+    repository.put_manifest(tag, raw, media_type)
+    images.note_digest(image.id, reference.with_digest(digest))
+    progress(PullEvent("", f"{tag}: digest: {digest} size: {len(raw)}"))
+    return digest
+
+
+def push_index(
+    images: ImageStore,
+    repository: Repository,
+    variants: Sequence[tuple[Platform, Image]],
+    reference: Reference,
+    progress: Progress,
+) -> str:
+    """Sends each of the images, and an index of them under the reference's tag; the answer is the index's digest."""
+    entries = []
+    for platform, image in variants:
+        raw, media_type = _send_image(_Push(images, repository, image, reference, progress))
+        digest = digest_of(raw)
+        repository.put_manifest(digest, raw, media_type)
+        progress(PullEvent("", f"{platform}: {digest}"))
+        normal = platform.normal()
+        named = IndexPlatform(architecture=normal.architecture, os=normal.os, variant=normal.variant)
+        entries.append(Descriptor(media_type, len(raw), digest, platform=named))
+    dockers = all(entry.media_type == manifests.DOCKER_MANIFEST for entry in entries)
+    media_type = manifests.DOCKER_INDEX if dockers else manifests.OCI_INDEX
+    raw = manifests.encode(Index(tuple(entries), media_type=media_type))
+    digest = digest_of(raw)
+    tag = reference.tag or digest
+    repository.put_manifest(tag, raw, media_type)
+    images.join([reference.with_digest(digest)], [Variant(platform, image.id) for platform, image in variants])
+    progress(PullEvent("", f"{tag}: digest: {digest} size: {len(raw)}"))
+    return digest
+
+
+def _send_image(job: _Push) -> tuple[bytes, str]:
+    """Layers and configuration; the answer is the manifest, which is not sent yet, with its media type."""
+    images, repository, image = job.images, job.repository, job.image
     original = _original(job)
     wanted = {} if original is None else dict(zip(image.layers, original[1].layers, strict=True))
     with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="images-push") as pool:
@@ -49,17 +91,10 @@ def push(images: ImageStore, repository: Repository, image: Image, reference: Re
     if original is not None and [layer.digest for layer in original[1].layers] == [
         layer.digest for layer in descriptors
     ]:
-        raw, media_type = original[0], original[1].media_type or manifests.OCI_MANIFEST
-    else:
-        config = Descriptor(manifests.DOCKER_CONFIG, len(raw_config), image.id)
-        media_type = manifests.DOCKER_MANIFEST
-        raw = manifests.encode(Manifest(config, media_type=media_type, layers=descriptors))
-    digest = digest_of(raw)
-    tag = reference.tag or digest
-    repository.put_manifest(tag, raw, media_type)
-    images.note_digest(image.id, reference.with_digest(digest))
-    progress(PullEvent("", f"{tag}: digest: {digest} size: {len(raw)}"))
-    return digest
+        return original[0], original[1].media_type or manifests.OCI_MANIFEST
+    config = Descriptor(manifests.DOCKER_CONFIG, len(raw_config), image.id)
+    media_type = manifests.DOCKER_MANIFEST
+    return manifests.encode(Manifest(config, media_type=media_type, layers=descriptors)), media_type
 
 
 def _original(job: _Push) -> tuple[bytes, Manifest] | None:

@@ -80,19 +80,32 @@ class RegistryClient:
                 return self._repository(endpoint, reference, auth, "pull").tags()
         return self._repository(endpoints[-1], reference, auth, "pull").tags()
 
-    def push(self, reference: Reference, *, auth: Credentials | None = None, progress: Progress = silent) -> str:
+    def push(
+        self,
+        reference: Reference,
+        *,
+        platform: Platform | None = None,
+        auth: Credentials | None = None,
+        progress: Progress = silent,
+    ) -> str:
         """Sends the image of that name; the answer is its digest there. What the registry has is not sent again.
 
-        Raises `NoSuchImage`, `RegistryUnreachable`, `AccessDenied`, …
+        A name that stands for several platforms becomes an index there; `platform`: the one image of it alone. Raises
+        `NoSuchImage`, `RegistryUnreachable`, `AccessDenied`, …
         """
-        image = self._images.resolve(reference.canonical)
-        if image is None or reference.tag is None:
+        found = self._images.variants(reference.canonical)
+        if platform is not None:
+            one = self._images.for_platform(reference.canonical, platform)
+            found = [(platform, one)] if one is not None else []
+        if not found or reference.tag is None:
             raise NoSuchImage(f"An image does not exist locally with the tag: {reference.familiar_repository}")
         endpoint = self._transport.own_endpoint(reference.registry)
         progress(PullEvent("", f"The push refers to repository [{reference.canonical_repository}]"))
         with self._images.layers.use():
             repository = self._repository(endpoint, reference, auth, "pull,push")
-            return push.push(self._images, repository, image, reference, progress)
+            if len(found) > 1:
+                return push.push_index(self._images, repository, found, reference, progress)
+            return push.push(self._images, repository, found[0][1], reference, progress)
 
     def _pull_from(
         self,
@@ -113,14 +126,13 @@ class RegistryClient:
         offered = Platform(config.os or "linux", config.architecture, config.variant)
         if platform is not None and not any(wanted.accepts(offered) for wanted in platform.fallbacks()):
             raise NoSuchPlatform(f"image {reference} is for {offered}, which does not match {platform}")
-        before = self._images.resolve(reference.canonical)
+        before = self._images.for_platform(reference.canonical, offered)
         with self._images.layers.use():
             pairs = dict(zip(diff_ids, resolved.manifest.layers, strict=True))
             self._bring(repository, reference, pairs, progress)
-            names = [reference.with_digest(resolved.digest)]
-            if reference.digest is None:
-                names.append(reference)
-            image = self._images.add(raw_config, names=names, manifest=resolved.raw)
+            image = self._images.add(raw_config, manifest=resolved.raw)
+            tag = reference if reference.digest is None else None
+            image = self._images.join_pulled(image, reference.with_digest(resolved.digest), tag)
         progress(PullEvent("", f"Digest: {resolved.digest}"))
         newer = before is None or before.id != image.id
         outcome = "Downloaded newer image for" if newer else "Image is up to date for"

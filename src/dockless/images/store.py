@@ -4,18 +4,21 @@ store. Docker's rules for tags and removal; what nothing refers to any more is c
 
 import builtins
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from sqlite3 import Connection
 
 from dockless.images import config as image_config
+from dockless.images import variants as indexed
 from dockless.images.config import ImageConfig
 from dockless.images.content import ContentStore, NoSuchBlob
 from dockless.images.layers import LayerStore, NoSuchLayer
+from dockless.images.variants import Variant
 from dockless.places import Places
 from dockless.registry.errors import ImageError
+from dockless.registry.platform import Platform
 from dockless.registry.reference import InvalidReference, Reference, digest_of, is_digest
 from dockless.state import Database
 
@@ -33,7 +36,8 @@ class ImageConflict(ImageError):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """`names` and `digests` are familiar references (`postgres:15`, `postgres@sha256:…`).
+    """`names` and `digests` are familiar references (`postgres:15`, `postgres@sha256:…`) that stand for this image,
+    on its platform at least.
 
     `size` is the sum of its layers in bytes; `created` is seconds since 1970, 0.0 where the configuration does not say.
     """
@@ -49,6 +53,10 @@ class Image:
     def layers(self) -> tuple[str, ...]:
         """The diff ids, bottom first."""
         return self.config.rootfs.diff_ids
+
+    @property
+    def platform(self) -> Platform:
+        return Platform(self.config.os or "linux", self.config.architecture, self.config.variant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ class ImageStore:
         """CREATE TABLE IF NOT EXISTS layer_blobs (
             diff_id TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
             media_type TEXT NOT NULL, PRIMARY KEY (diff_id, repository)) STRICT, WITHOUT ROWID""",
+        *indexed.SCHEMA,
     )
 
     def __init__(self, places: Places, database: Database) -> None:
@@ -109,10 +118,32 @@ class ImageStore:
         # After a power cut a layer may have been given up; an image without it is as good as not there.
         return image if image and all(self.layers.path(diff_id).is_dir() for diff_id in image.layers) else None
 
+    def variants(self, name_or_id: str) -> builtins.list[tuple[Platform, Image]]:
+        """The images that a name stands for, with their platforms: several where it is an index, none that is missing.
+
+        An image that is named by its id stands for itself.
+        """
+        image = self.resolve(name_or_id)
+        if image is None:
+            return []
+        named = _name_among(name_or_id, [Reference.parse(text) for text in (*image.names, *image.digests)])
+        known = [] if named is None else indexed.of_name(self._database.connection, _key(named))
+        found = [(one.platform, each) for one in known if (each := self.resolve(one.image)) is not None]
+        return found or [(image.platform, image)]
+
+    def for_platform(self, name_or_id: str, platform: Platform) -> Image | None:
+        """What the name stands for on that platform; an image of no known architecture is for every one."""
+        found = self.variants(name_or_id)
+        chosen = indexed.choose([Variant(offered, image.id) for offered, image in found], platform)
+        if chosen is not None:
+            return next(image for _, image in found if image.id == chosen.image)
+        return found[0][1] if len(found) == 1 and not found[0][1].config.architecture else None
+
     def list(self) -> builtins.list[Image]:
-        """All images, the newest first."""
+        """All images, the newest first; without those that only an index names."""
+        hidden = indexed.only_within(self._database.connection)
         rows = self._database.connection.execute("SELECT id FROM images").fetchall()
-        images = [image for row in rows if (image := self._load(row["id"])) is not None]
+        images = [image for row in rows if row["id"] not in hidden and (image := self._load(row["id"])) is not None]
         return sorted(images, key=lambda image: (-image.created, image.id))
 
     def create(self, config: ImageConfig, *, names: Iterable[str | Reference] = ()) -> Image:
@@ -154,15 +185,48 @@ class ImageStore:
         ).fetchall()
         return {row["image"]: row["parent"] for row in rows}
 
-    def tag(self, image_id: str, reference: str | Reference) -> None:
-        """The name is this image's from now on, and no other's. Raises `NoSuchImage`, `InvalidReference`."""
+    def tag(self, image_id: str, reference: str | Reference, *, like: str = "") -> None:
+        """The name is this image's from now on, and no other's; where `like`, a name of the image, stands for several
+        platforms, so does the new one. Raises `NoSuchImage`, `InvalidReference`."""
         name = reference if isinstance(reference, Reference) else Reference.parse(reference)
         if name.digest is not None:
             raise InvalidReference("refusing to create a tag with a digest reference")
         with self._database.transaction() as connection:
             if connection.execute("SELECT 1 FROM images WHERE id = ?", (image_id,)).fetchone() is None:
                 raise NoSuchImage(f"No such image: {image_id}")
+            known = _name_among(like, _names(connection, image_id)) if like else None
+            several = [] if known is None else indexed.of_name(connection, _key(known))
             _set_name(connection, name, image_id)
+            indexed.put(connection, _key(name), several)
+
+    def join(self, names: Iterable[str | Reference], variants: Sequence[Variant]) -> None:
+        """Each name stands for all of these images, which are here; the one for this machine (else the first) answers.
+
+        Raises `InvalidReference`.
+        """
+        references = [name if isinstance(name, Reference) else Reference.parse(name) for name in names]
+        with self._database.transaction() as connection:
+            for reference in references:
+                _set_name(connection, reference, indexed.answering(variants, Platform.host()).image)
+                indexed.put(connection, _key(reference), variants)
+
+    def join_pulled(self, image: Image, digest: Reference, tag: Reference | None) -> Image:
+        """Names what was pulled, and answers it with its names.
+
+        `digest` is what the tag stands for at its registry: images for other platforms that came from the same index
+        stay beside it.
+        """
+        with self._database.transaction() as connection:
+            known = indexed.of_name(connection, _key(digest))
+            row = connection.execute("SELECT image FROM image_names WHERE name = ?", (_key(digest),)).fetchone()
+            if not known and row is not None and (before := self._load(row["image"])) is not None:
+                known = [Variant(before.platform, before.id)]
+            variants = indexed.merged(known, Variant(image.platform, image.id))
+            for reference in (digest, tag):
+                if reference is not None:
+                    _set_name(connection, reference, indexed.answering(variants[::-1], Platform.host()).image)
+                    indexed.put(connection, _key(reference), variants)
+        return self._loaded(image.id)
 
     def note_digest(self, image_id: str, reference: Reference) -> None:
         """A registry holds the image under this digest (after a push)."""
@@ -173,6 +237,7 @@ class ImageStore:
         """Takes the name away and leaves the image; False where nothing had it."""
         name = reference if isinstance(reference, Reference) else Reference.parse(reference)
         with self._database.transaction() as connection:
+            indexed.put(connection, _key(name), ())
             return connection.execute("DELETE FROM image_names WHERE name = ?", (_key(name),)).rowcount > 0
 
     def remove(self, name_or_id: str, *, force: bool = False) -> builtins.list[Removed]:
@@ -187,16 +252,27 @@ class ImageStore:
                 raise NoSuchImage(f"No such image: {name_or_id}")
             names = _names(connection, image_id)
             named = _name_among(name_or_id, names)
+            if not names and not force and (held := indexed.names_of(connection, image_id)):
+                short = image_id.removeprefix("sha256:")[:12]
+                why = f"(must be forced) - image is one of those that {Reference.parse(min(held)).familiar} stands for"
+                raise ImageConflict(f"conflict: unable to delete {short} {why}")
             going = names if named is None else _going_with(named, names)
             if named is None and not force and not _is_single_reference(names):
                 short = image_id.removeprefix("sha256:")[:12]
                 why = "(must be forced) - image is referenced in multiple repositories"
                 raise ImageConflict(f"conflict: unable to delete {short} {why}")
-            connection.executemany("DELETE FROM image_names WHERE name = ?", [(_key(name),) for name in going])
+            beside = {one.image for name in going for one in indexed.of_name(connection, _key(name))} - {image_id}
+            for name in going:
+                connection.execute("DELETE FROM image_names WHERE name = ?", (_key(name),))
+                indexed.put(connection, _key(name), ())
             removed = [Removed(untagged=name.familiar) for name in going]
             if len(going) == len(names):
                 connection.execute("DELETE FROM images WHERE id = ?", (image_id,))
                 removed.append(Removed(deleted=image_id))
+            for other in sorted(beside - indexed.only_within(connection)):
+                if not _names(connection, other):
+                    connection.execute("DELETE FROM images WHERE id = ?", (other,))
+                    removed.append(Removed(deleted=other))
             return removed
 
     def chain(self, image: Image) -> builtins.list[Path]:
@@ -286,7 +362,7 @@ class ImageStore:
         row = self._database.connection.execute("SELECT size FROM images WHERE id = ?", (image_id,)).fetchone()
         if config is None or row is None:
             return None
-        references = _names(self._database.connection, image_id)
+        references = _names(self._database.connection, image_id, within=True)
         return Image(
             image_id,
             config,
@@ -315,11 +391,14 @@ def _key(reference: Reference) -> str:
 
 def _set_name(connection: Connection, reference: Reference, image_id: str) -> None:
     connection.execute("INSERT OR REPLACE INTO image_names VALUES (?, ?)", (_key(reference), image_id))
+    indexed.put(connection, _key(reference), ())
 
 
-def _names(connection: Connection, image_id: str) -> list[Reference]:
-    rows = connection.execute("SELECT name FROM image_names WHERE image = ? ORDER BY name", (image_id,)).fetchall()
-    return [Reference.parse(row["name"]) for row in rows]
+def _names(connection: Connection, image_id: str, *, within: bool = False) -> list[Reference]:
+    """The names to which the image answers; `within`: also those that stand for it on its platform alone."""
+    rows = connection.execute("SELECT name FROM image_names WHERE image = ?", (image_id,)).fetchall()
+    found = {row["name"] for row in rows} | (indexed.names_of(connection, image_id) if within else set())
+    return [Reference.parse(name) for name in sorted(found)]
 
 
 def _name_among(text: str, names: list[Reference]) -> Reference | None:

@@ -66,6 +66,11 @@ class Platform:
         newest = int(self._variant().removeprefix("v") or 7) if self._variant().removeprefix("v").isdigit() else 7
         return tuple(Platform(self.os, "arm", f"v{number}") for number in range(newest, 4, -1))
 
+    def normal(self) -> "Platform":
+        """As image indexes write it: arm64 without its only variant, arm never without one."""
+        variant = "" if (self.architecture, self.variant) == ("arm64", "v8") else self.variant
+        return Platform(self.os, self.architecture, self._variant() if self.architecture == "arm" else variant)
+
     def _variant(self) -> str:
         return self.variant or _DEFAULT_VARIANTS.get(self.architecture, "")
 

@@ -208,7 +208,9 @@ async def changes(engine: Engine, request: Request) -> Answer:
 
 
 async def export(engine: Engine, request: Request) -> Answer:
-    return Streaming(await engine.containers.export(request.captured), "application/octet-stream")
+    # Ours: an image's files by way of a container that never ran, without the places for what is mounted.
+    found = await engine.containers.export(request.captured, bare=request.query.flag("bare"))
+    return Streaming(found, "application/octet-stream")
 
 
 async def archive_stat(engine: Engine, request: Request) -> Answer:

@@ -25,12 +25,12 @@ async def list_(engine: Engine, request: Request) -> Answer:
 
 
 async def inspect(engine: Engine, request: Request) -> Answer:
-    found = await engine.images.inspect(request.captured)
+    found = await engine.images.inspect(request.captured, platform=_wanted_platform(request.query))
     return answer(msgspec.structs.replace(found, virtual_size=found.size) if request.before(1, 44) else found)
 
 
 async def history(engine: Engine, request: Request) -> Answer:
-    return answer(await engine.images.history(request.captured))
+    return answer(await engine.images.history(request.captured, platform=_wanted_platform(request.query)))
 
 
 async def remove(engine: Engine, request: Request) -> Answer:
@@ -90,20 +90,21 @@ async def search(engine: Engine, request: Request) -> Answer:
 
 async def push(engine: Engine, request: Request) -> Answer:
     auth = parse_auth(request.header(b"x-registry-auth"))
-    # In JSON, as the newer versions of the API have it: {"os": "linux", "architecture": "arm64"}.
-    wanted = request.query.message("platform", dict[str, str], {})
-    platform = "/".join(part for part in map(wanted.get, ("os", "architecture", "variant")) if part)
-    found = await engine.images.push(request.captured, tag=request.query.text("tag"), auth=auth, platform=platform)
+    found = await engine.images.push(
+        request.captured, tag=request.query.text("tag"), auth=auth, platform=_wanted_platform(request.query)
+    )
     return await progress(found, request)
 
 
 async def save_one(engine: Engine, request: Request) -> Answer:
-    return Streaming(await engine.images.save((request.captured,)), TAR)
+    platform = _wanted_platform(request.query)
+    return Streaming(await engine.images.save((request.captured,), platform=platform), TAR)
 
 
 async def save(engine: Engine, request: Request) -> Answer:
     names = [name for value in request.query.all("names") for name in value.split(",") if name]
-    return Streaming(await engine.images.save(names), TAR)
+    platform, together = _wanted_platform(request.query), request.query.flag("together")
+    return Streaming(await engine.images.save(names, platform=platform, together=together), TAR)
 
 
 async def load(engine: Engine, request: Request) -> Answer:
@@ -171,6 +172,12 @@ def build_query(query: Query, registry_config: str, lending: str = "") -> BuildQ
         auths=parse_auths(registry_config),
         lending=building.parse_lending(lending),
     )
+
+
+def _wanted_platform(query: Query) -> str:
+    """As the newer versions of the API have it: {"os": "linux", "architecture": "arm64"}. Raises `BadParameter`."""
+    wanted = query.message("platform", dict[str, str], {})
+    return "/".join(part for part in map(wanted.get, ("os", "architecture", "variant")) if part)
 
 
 async def build_prune(engine: Engine, request: Request) -> Answer:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import click
 
+from dockless.cli.docker.platforms import platform_of
 from dockless.cli.failure import Failure
 from dockless.cli.output import echo
 from dockless.cli.references import split_tag
@@ -17,11 +18,12 @@ _CHUNK = 1 << 18
 
 @click.command("save", short_help="Save one or more images to a tar archive")
 @click.option("-o", "--output", default="", help="Write to a file, instead of STDOUT")
+@click.option("--platform", default="", help="Save only the given platform's image, of several")
 @click.argument("names", nargs=-1, required=True, metavar="IMAGE [IMAGE...]")
 @pass_session
-def save(session: Session, /, names: tuple[str, ...], output: str) -> None:
+def save(session: Session, /, names: tuple[str, ...], output: str, platform: str) -> None:
     """Save one or more images to a tar archive (streamed to STDOUT by default)."""
-    with session.client.images.save(names) as archive:
+    with session.client.images.save(names, platform=platform_of(platform)) as archive:
         write_archive(archive, output)
 
 

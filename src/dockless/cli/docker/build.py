@@ -18,6 +18,7 @@ from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from dockless.cli.docker.build_outputs import Result
     from dockless.cli.docker.build_progress import BuildView
     from dockless.client.building import Lent
     from dockless.wire.queries import BuildQuery
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 @click.option("--no-cache", is_flag=True, help="Do not use cache when building the image")
 @click.option("--no-cache-filter", multiple=True, help="Do not use cached results of these stages")
 @click.option("-o", "--output", multiple=True, help="Where the result goes (type=image|docker|oci|tar|local,dest=PATH)")
-@click.option("--platform", default="", help="Set platform")
+@click.option("--platform", multiple=True, help="Set platform; several (os/arch,os/arch) give an index")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain", "tty", "rawjson", "quiet"]),
@@ -105,6 +106,7 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
             "--security-opt: a step of a build stays in its sandbox, unless --allow security.insecure is given"
         )
     outputs = parse_outputs(flags["output"], push=flags["push"])
+    outputs.check(platforms="," in ",".join(flags["platform"]))
     with ExitStack() as stack:
         agents = stack.enter_context(build_options.ssh_agents(flags["ssh"], session.environ))
         try:
@@ -128,15 +130,16 @@ def build(session: Session, /, path: str, **flags: Any) -> None:
         query = msgspec.structs.replace(
             query,
             build_args={**query.build_args, **caches.arguments},
-            tags=flags["tag"] if outputs.keeps_names else (),
+            tags=tuple(dict.fromkeys((*flags["tag"], *outputs.names))) if outputs.keeps_names else (),
             cache_from=caches.sources,
             cache_to=caches.targets,
         )
         mode = "quiet" if flags["quiet"] else flags["progress"]
         with view_for(sys.stderr, mode, session.environ) as view:
-            image = _run(session, context, query, lent, view)
+            result = _run(session, context, query, lent, view)
         caches.deliver(session.client, note)
-        outputs.deliver(session.client, image, query.tags)
+        outputs.deliver(session.client, result, query.tags)
+        image = result.image
     if flags["iidfile"]:
         Path(flags["iidfile"]).write_text(image, encoding="ascii")
     if flags["metadata_file"]:
@@ -193,7 +196,7 @@ def _query(session: Session, flags: dict[str, Any], path: str, dockerfile: str) 
         build_args=arguments,
         labels=labels(flags["label"]),
         target=flags["target"],
-        platform=flags["platform"],
+        platform=",".join(flags["platform"]),
         network_mode=flags["network"],
         extra_hosts=tuple(text.replace("=", ":", 1) for text in flags["add_host"]),
         allow=tuple(dict.fromkeys(flags["allow"])),
@@ -267,22 +270,25 @@ def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _run(session: Session, context: Iterable[bytes], query: "BuildQuery", lent: "Lent", view: "BuildView") -> str:
-    """The image's id. Raises `Failure` with the failed step's message and exit status."""
+def _run(session: Session, context: Iterable[bytes], query: "BuildQuery", lent: "Lent", view: "BuildView") -> "Result":
+    """What was built. Raises `Failure` with the failed step's message and exit status."""
+    from dockless.cli.docker.build_outputs import Result
     from dockless.client.errors import RequestFailed
     from dockless.compose.run.context import ContextError
 
-    image = ""
+    image, platforms = "", {}
     try:
         for message in session.client.images.build(context, query, lent):
             if message.aux and isinstance(found := message.aux.get("ID"), str):
                 image = found
+            elif message.aux and isinstance(each := message.aux.get("platforms"), dict):
+                platforms = each
             view.feed(message)
     except RequestFailed as error:
         raise Failure(error.message.rstrip(), error.code if 0 < error.code < 256 else 1) from error
     except ContextError as error:
         raise Failure(str(error)) from error
-    return image
+    return Result(image, platforms)
 
 
 def _write_metadata(path: str, image: str, tags: Iterable[str]) -> None:

@@ -1,11 +1,15 @@
 """`build --output`: the image in the engine (the default), an archive, a folder of files, a registry.
 
 All of it goes through the API that every engine has: the image is saved, or a container of it exported and removed.
+Of a build for several platforms an archive holds an index, and files are in a folder for each platform.
 """
 
 import sys
-from collections.abc import Iterable
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct
 
@@ -13,10 +17,11 @@ from dockless.cli.docker.build_options import fields
 from dockless.cli.failure import Failure
 from dockless.client.api import Client
 from dockless.client.streams import BodyStream
-from dockless.client.unpacking import UnpackError, unpack
+from dockless.client.unpacking import UnpackError, reader, unpack
 
 _TYPES = ("image", "registry", "docker", "oci", "tar", "local", "cacheonly")
 _FILES = ("tar", "local", "cacheonly")
+_NAMED = ("image", "registry")
 
 
 class Output(Struct, frozen=True):
@@ -25,8 +30,24 @@ class Output(Struct, frozen=True):
     type: str
     destination: str = ""
     push: bool = False
-    name: str = ""
+    names: tuple[str, ...] = ()
     as_tar: bool = True
+    split: bool | None = None
+
+    @property
+    def text(self) -> str:
+        return f"type={self.type}" + (f",dest={self.destination}" if self.destination else "")
+
+
+class Result(Struct, frozen=True):
+    """What was built: the image that answers to the names, and, of several platforms, the image of each."""
+
+    image: str
+    platforms: Mapping[str, str] = {}
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.platforms.values())) or (self.image,)
 
 
 class Outputs(Struct, frozen=True):
@@ -37,18 +58,34 @@ class Outputs(Struct, frozen=True):
         """Whether the image is to bear its names: nobody asked for its files alone."""
         return not self.items or any(item.type not in _FILES for item in self.items)
 
-    def deliver(self, client: Client, image: str, tags: Iterable[str]) -> None:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Further names of the image."""
+        return tuple(dict.fromkeys(name for item in self.items for name in item.names))
+
+    def check(self, *, platforms: bool) -> None:
+        """Before the build: whether they can take several platforms' images. Raises `Failure`."""
+        for item in self.items if platforms else ():
+            if item.type == "docker" and item.destination:
+                raise Failure(f"--output {item.text}: Docker's archive holds one platform; write type=oci")
+            if item.split is False:
+                raise Failure(
+                    f"--output {item.text}: platform-split=false: files of several platforms lie side by side"
+                )
+
+    def deliver(self, client: Client, result: Result, tags: Iterable[str]) -> None:
         """Raises `Failure`, `OSError` as a `Failure`, and what the engine answers."""
         names = tuple(tags)
         for item in self.items:
             try:
-                _deliver(client, item, image, names)
+                _deliver(client, item, result, names)
             except OSError as error:
                 raise Failure(f"--output {item.destination}: {error.strerror or error}") from error
             except UnpackError as error:
                 raise Failure(f"--output {error}") from error
         if self.items and not names and all(item.type in (*_FILES, "oci") for item in self.items):
-            _forget(client, image)
+            for image in result.images:
+                _forget(client, image)
 
 
 def parse_outputs(texts: Iterable[str], *, push: bool) -> Outputs:
@@ -79,29 +116,73 @@ def _parse(text: str) -> Output:
     if destination == "-" and sys.stdout.isatty():
         raise Failure(f"--output {text}: an archive is not written to a terminal; name a file (dest=FILE)")
     push = kind == "registry" or given.get("push", "").lower() in ("true", "1")
-    return Output(kind, destination, push, given.get("name", ""), as_tar)
+    names = tuple(name for name in given.get("name", "").split(",") if name)
+    split = given["platform-split"].lower() in ("", "true", "1") if "platform-split" in given else None
+    return Output(kind, destination, push, names if kind in _NAMED else (), as_tar, split)
 
 
-def _deliver(client: Client, item: Output, image: str, tags: tuple[str, ...]) -> None:
-    if item.type in ("image", "registry"):
-        names = [name for name in item.name.split(",") if name]
-        for name in names:
-            repository, tag = _split(name)
-            client.images.tag(image, repo=repository, tag=tag)
-        if item.push:
-            _push(client, [*tags, *names], item)
-        return
-    if item.type in ("docker", "oci"):
-        if item.destination:
-            with client.images.save(tags or (image,)) as archive:
-                _write(archive, item)
-        return
-    if item.type in ("tar", "local"):
-        with _files(client, image) as archive:
+def _deliver(client: Client, item: Output, result: Result, tags: tuple[str, ...]) -> None:
+    if item.push:
+        _push(client, tags, item)
+    elif item.type in ("docker", "oci") and item.destination:
+        names = [":".join(_split(name)) for name in tags]
+        with client.images.save(names or result.images, together=not names and len(result.images) > 1) as archive:
+            _write(archive, item)
+    elif item.type in ("tar", "local"):
+        _deliver_files(client, item, result)
+
+
+def _deliver_files(client: Client, item: Output, result: Result) -> None:
+    """A folder for each platform where there are several, or where it is asked for."""
+    if not result.platforms and not item.split:
+        with _files(client, result.image) as archive:
             _write(archive, Output(item.type, item.destination, as_tar=item.type == "tar"))
+        return
+    of_each = result.platforms or {_platform_of(client, result.image): result.image}
+    if item.type == "local":
+        for platform, image in of_each.items():
+            with _files(client, image) as archive:
+                unpack(archive, Path(item.destination) / platform.replace("/", "_"))
+        return
+    with _opened(item.destination) as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as whole:
+        for platform, image in of_each.items():
+            with _files(client, image) as archive:
+                _append(whole, platform.replace("/", "_"), archive)
 
 
-def _push(client: Client, names: list[str], item: Output) -> None:
+def _platform_of(client: Client, image: str) -> str:
+    found = client.images.inspect(image)
+    return "/".join(part for part in (found.os, found.architecture, found.variant) if part)
+
+
+def _append(whole: tarfile.TarFile, folder: str, archive: BodyStream) -> None:
+    """The archive's members, below a folder of its own."""
+    top = tarfile.TarInfo(folder)
+    top.type, top.mode = tarfile.DIRTYPE, 0o755
+    whole.addfile(top)
+    with tarfile.open(fileobj=reader(archive), mode="r|") as members:
+        for member in members:
+            link = f"{folder}/{member.linkname}" if member.islnk() else member.linkname
+            moved = member.replace(name=f"{folder}/{member.name}", linkname=link, deep=False)
+            # What the archive said of long names would be said again of the new ones.
+            moved.pax_headers = {
+                key: value for key, value in member.pax_headers.items() if key not in ("path", "linkpath")
+            }
+            whole.addfile(moved, members.extractfile(member) if member.isreg() else None)
+
+
+@contextmanager
+def _opened(destination: str) -> Iterator[IO[bytes]]:
+    if destination != "-":
+        with Path(destination).open("wb") as file:
+            yield file
+        return
+    sys.stdout.flush()
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+def _push(client: Client, names: tuple[str, ...], item: Output) -> None:
     if not names:
         raise Failure(f"--output type={item.type},push=true: the image has no name (-t NAME, or name=NAME)")
     for name in names:
@@ -130,7 +211,7 @@ class _files:
 
         made = self._client.containers.create(None, ContainerCreateRequest(image=self._image, cmd=("/",)))
         self._container = made.id
-        self._body = self._client.containers.export(self._container)
+        self._body = self._client.containers.export(self._container, bare=True)
         return self._body
 
     def __exit__(self, *_: object) -> None:
@@ -142,15 +223,10 @@ class _files:
 def _write(archive: BodyStream, item: Output) -> None:
     if not item.as_tar:
         unpack(archive, Path(item.destination))
-    elif item.destination == "-":
-        sys.stdout.flush()
+        return
+    with _opened(item.destination) as file:
         for chunk in archive:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-    else:
-        with Path(item.destination).open("wb") as file:
-            for chunk in archive:
-                file.write(chunk)
+            file.write(chunk)
 
 
 def _forget(client: Client, image: str) -> None:

@@ -7,6 +7,7 @@ import click
 
 from dockless.cli.docker.client_config import text_of
 from dockless.cli.docker.each import parse_filters
+from dockless.cli.docker.platforms import platform_of
 from dockless.cli.failure import Exit, Failure
 from dockless.cli.output import echo, human_duration, human_size, note, print_rows, short_id, shorten
 from dockless.cli.references import split_tag
@@ -154,13 +155,14 @@ def tag(session: Session, /, source: str, target: str) -> None:
 @click.option("--format", "format_", default="table", help="table, json, or a Go template over the fields")
 @click.option("-H", "--human/--no-human", default=True, help="Print sizes and dates in human readable format")
 @click.option("--no-trunc", is_flag=True, help="Don't truncate output")
+@click.option("--platform", default="", help="Show the history of the given platform's image, of several")
 @click.option("-q", "--quiet", is_flag=True, help="Only show image IDs")
 @click.argument("name")
 @pass_session
 def history(session: Session, /, name: str, **flags: Any) -> None:
     """Show the history of an image."""
     rows = []
-    for item in session.client.images.history(name):
+    for item in session.client.images.history(name, platform=platform_of(flags["platform"])):
         identifier = item.id if flags["no_trunc"] else short_id(item.id)
         if flags["quiet"]:
             echo(identifier)

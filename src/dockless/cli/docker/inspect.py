@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from dockless.cli.docker.platforms import platform_of
 from dockless.cli.failure import Exit
 from dockless.cli.output import echo, note, to_json
 from dockless.cli.session import Session, pass_session
@@ -36,8 +37,19 @@ def _command(kind: str, *, sized: bool = False, wordy: bool = False) -> click.Co
     return inspect
 
 
+@click.command("inspect", short_help="Display detailed information on one or more images")
+@click.option("-f", "--format", "format_", default="", help="A Go template over the object")
+@click.option("--platform", default="", help="Inspect the given platform's image, of several")
+@click.argument("names", nargs=-1, required=True, metavar="IMAGE [IMAGE...]")
+@pass_session
+def image(session: Session, /, names: tuple[str, ...], format_: str, platform: str) -> None:
+    """Display detailed information on one or more images."""
+    wanted = platform_of(platform)
+    query = {"platform": json.dumps(wanted)} if wanted else {}
+    _inspect(session.client, names, format_, lambda client, name: _one(client, "image", name, query), "image")
+
+
 container = _command("container", sized=True)
-image = _command("image")
 network = _command("network", wordy=True)
 volume = _command("volume")
 

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from dockless.cli.docker.each import parse_filters
+from dockless.cli.docker.platforms import platform_of
 from dockless.cli.failure import Failure
 from dockless.cli.output import echo, note, print_rows, shorten
 from dockless.cli.references import split_tag
@@ -16,7 +17,7 @@ _COLUMNS = {"NAME": "Name", "DESCRIPTION": "Description", "STARS": "StarCount", 
 @click.command("push", short_help="Upload an image to a registry")
 @click.option("-a", "--all-tags", is_flag=True, help="Push all tags of an image to the repository")
 @click.option("--disable-content-trust/--no-disable-content-trust", default=True, hidden=True)
-@click.option("--platform", default="", help="Push this platform's image only; an error where there is another")
+@click.option("--platform", default="", help="Push this platform's image alone, of several")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress verbose output")
 @click.argument("name")
 @pass_session
@@ -28,7 +29,7 @@ def push(
     if all_tags and tag:
         raise Failure("tag can't be used with --all-tags/-a")
     for each in _tags(session, repository) if all_tags else [tag or "latest"]:
-        _push(session, repository, each, _platform(platform), quiet=quiet)
+        _push(session, repository, each, platform_of(platform), quiet=quiet)
 
 
 def _tags(session: Session, repository: str) -> list[str]:
@@ -38,16 +39,6 @@ def _tags(session: Session, repository: str) -> list[str]:
     if not found:
         raise Failure(f"An image does not exist locally with the tag: {repository}")
     return found
-
-
-def _platform(text: str) -> dict[str, str]:
-    """`os/architecture[/variant]` as the API has it. Raises `Failure`."""
-    if not text:
-        return {}
-    parts = text.split("/")
-    if not 2 <= len(parts) <= 3 or not all(parts):
-        raise Failure(f'invalid platform "{text}": write OS/ARCHITECTURE, such as linux/arm64')
-    return dict(zip(("os", "architecture", "variant"), parts, strict=False))
 
 
 def _push(session: Session, repository: str, tag: str, platform: dict[str, str], *, quiet: bool) -> None:

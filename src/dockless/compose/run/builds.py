@@ -115,14 +115,19 @@ def _build(
         known.deliver(client, say)
 
 
-def build_platform(project: Project, service: Service, build: Build) -> str:
-    """What to build for: empty leaves it to the engine, which builds for its own. Raises `ImageError`."""
+def build_platform(project: Project, service: Service, build: Build, *, every: bool) -> str:
+    """What to build for: empty leaves it to the engine, which builds for its own. Raises `ImageError`.
+
+    `every`: what is built is to be given away, so that all of `build.platforms` are meant, with commas between.
+    """
     platform, allowed = service.platform, build.platforms
     if not platform and (default := project.environment.get("DOCKER_DEFAULT_PLATFORM", "")):
         if allowed and default not in allowed:
             said = "build.platforms does not support value set by DOCKER_DEFAULT_PLATFORM"
             raise ImageError(f'service "{service.name}" {said}: {default}')
         platform = default
+    if every and allowed:
+        return ",".join(allowed)
     return platform or (allowed[0] if len(allowed) == 1 else "")
 
 
@@ -146,7 +151,7 @@ def _build_query(
             names.VERSION: names.COMPOSE_VERSION,
         },
         target=build.target,
-        platform=build_platform(project, service, build),
+        platform=build_platform(project, service, build, every=options.all_platforms and ours),
         network_mode=build.network,
         extra_hosts=tuple(f"{host}:{address}" for host, found in build.extra_hosts.items() for address in found),
         allow=entitlements(build, ours=ours),

@@ -56,9 +56,9 @@ def refusals(build: Build, ssh: Mapping[str, str], *, ours: bool, platforms: boo
         "isolation": build.isolation,
         "provenance": build.provenance not in ("", "false"),
         "sbom": build.sbom not in ("", "false"),
-        "platforms` of other machines than the engine's in `platforms": platforms and build.platforms[1:],
     }
     if not ours:
+        found["platforms` of other machines than the engine's in `platforms"] = platforms and build.platforms[1:]
         found |= {"additional_contexts": build.additional_contexts, "secrets": build.secrets, "ssh": build.ssh or ssh}
     usable = caches(build, ours=ours)
     unusable = [
