@@ -250,6 +250,45 @@ def take_apart(archive: Path) -> dict[str, Taken]:
         return found
 
 
+def take_index(archive: Path) -> dict[str, Taken]:
+    """The images of the one index in an OCI layout, by their platforms, in the index's order."""
+    with tarfile.open(archive) as layout:
+
+        def blob(descriptor: dict[str, Any]) -> IO[bytes]:
+            found = layout.extractfile(f"blobs/sha256/{descriptor['digest'].removeprefix('sha256:')}")
+            assert found is not None
+            return found
+
+        top = layout.extractfile("index.json")
+        assert top is not None
+        (index,) = json.load(top)["manifests"]
+        images = {}
+        for entry in json.load(blob(index))["manifests"]:
+            manifest = json.load(blob(entry))
+            files: dict[str, str] = {}
+            for layer in manifest["layers"]:
+                _apply(files, list(_layer(blob(layer))))
+            platform = "/".join(filter(None, map(entry["platform"].get, ("os", "architecture", "variant"))))
+            images[platform] = Taken(json.load(blob(manifest["config"])), dict(sorted(files.items())))
+        return images
+
+
+def comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """Without what is a time or a digest, and without what is empty, which some write and some leave out."""
+    found = {key: value for key, value in config.items() if key not in ("created", "history", "rootfs", "config")}
+    inner = {
+        key: value for key, value in (config.get("config") or {}).items() if value not in (None, "", [], {}, False)
+    }
+    return found | {"config": inner, "layers": len(config["rootfs"]["diff_ids"])}
+
+
+def history(config: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    return [
+        (line.get("created_by", ""), line.get("comment", ""), line.get("empty_layer", False))
+        for line in config["history"]
+    ]
+
+
 def _layer(source: IO[bytes]) -> Iterator[tuple[str, str | None]]:
     """Names with descriptions, None where the name is taken away; opaque folders as `name/`."""
     described: dict[str, str] = {}

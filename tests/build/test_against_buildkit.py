@@ -3,11 +3,7 @@
 What is known to differ, and why, is in docs/builds.md.
 """
 
-import os
-import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +11,8 @@ from typing import Any
 
 import collected
 import pytest
+from builders import buildkit, our_engine, run
 
-import own_engine
 from own_engine import COMMAND as OURS
 
 pytestmark = pytest.mark.keeps
@@ -37,9 +33,7 @@ def served(shared: Path) -> collected.Served:
 
 @pytest.fixture(scope="session")
 def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected.Taken]]:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}  # no proxies, no CA bundle
-    environ = kept | {"DOCKLESS_ROOT": str(shared / "root"), "DOCKLESS_IDLE_SECONDS": "1", "HOME": str(shared)}
-    with own_engine.serving(environ):
+    with our_engine(shared) as environ:
         run(OURS, environ, "import", str(shared / "base.tar"), "tiny:latest")
         run(OURS, environ, "save", "-o", str(shared / "tiny.tar"), "tiny:latest")
         reports = check_all((*OURS, "build"), environ, shared) | call_all((*OURS, "build"), environ, shared)
@@ -52,47 +46,15 @@ def ours(shared: Path, served: collected.Served) -> Iterator[dict[str, collected
 
 @pytest.fixture(scope="session")
 def buildkits(shared: Path, served: collected.Served, ours: dict[str, Any]) -> Iterator[dict[str, collected.Taken]]:
-    peers = os.environ.get("DOCKLESS_TEST_BUILDKIT", "")
-    if not peers or not shutil.which("docker") or not shutil.which("iptables"):
-        pytest.skip("DOCKLESS_TEST_BUILDKIT names no folder with a recent dockerd and buildx")
-    plugins = shared / ".docker/cli-plugins"
-    plugins.mkdir(parents=True)
-    (plugins / "docker-buildx").symlink_to(f"{peers}/usr/libexec/docker/cli-plugins/docker-buildx")
-    base = shared / "d"
-    base.mkdir()
-    address = f"unix://{base}/docker.sock"
-    path = f"{peers}/usr/sbin:{peers}/usr/bin:{os.environ['PATH']}"
-    command = f"ip link set lo up 2>/dev/null || true; exec dockerd --data-root {base}/data --exec-root {base}/exec"
-    command += f" -p {base}/pid -H {address} --userland-proxy=false --ip6tables=false"
-    with (base / "log").open("wb") as log:
-        daemon = subprocess.Popen(
-            ["unshare", "--net", "--mount", "sh", "-c", command],
-            env=os.environ | {"PATH": path}, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "SOURCE_DATE"))}
-    environ = kept | {"DOCKER_HOST": address, "HOME": str(shared), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    try:
-        deadline = time.monotonic() + 60
-        while subprocess.run(["docker", "info"], env=environ, capture_output=True).returncode:
-            assert time.monotonic() < deadline and daemon.poll() is None, (base / "log").read_text()[-2000:]
-            time.sleep(0.2)
+    with buildkit(shared) as (environ, process):
         run(("docker",), environ, "load", "-i", str(shared / "tiny.tar"))
         build = ("docker", "buildx", "build")
         reports = check_all(build, environ, shared) | call_all(build, environ, shared)
-        with served.at("nsenter", "-t", str(daemon.pid), "-n"):
+        with served.at("nsenter", "-t", str(process), "-n"):
             failed = build_all(("docker", "buildx", "build", "-q"), environ, shared, served)
         built = [name for name in collected.NAMES if name not in failed]
         run(("docker",), environ, "save", "-o", str(shared / "buildkit.tar"), *(f"built-{name}" for name in built))
         yield collected.take_apart(shared / "buildkit.tar") | failed | reports
-    finally:
-        daemon.send_signal(signal.SIGTERM)
-        daemon.wait(timeout=60)
-        shutil.rmtree(base, ignore_errors=True)
-
-
-def run(command: tuple[str, ...], environ: dict[str, str], *arguments: str) -> None:
-    done = subprocess.run([*command, *arguments], env=environ, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
 
 
 def build_all(
@@ -156,12 +118,12 @@ def test_the_files_are_the_same(name: str, ours: dict[str, Any], buildkits: dict
 
 @pytest.mark.parametrize("name", collected.NAMES)
 def test_the_configuration_is_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
-    assert comparable(taken(ours, name).config) == comparable(taken(buildkits, name).config)
+    assert collected.comparable(taken(ours, name).config) == collected.comparable(taken(buildkits, name).config)
 
 
 @pytest.mark.parametrize("name", collected.NAMES)
 def test_the_history_is_the_same(name: str, ours: dict[str, Any], buildkits: dict[str, Any]) -> None:
-    assert history(taken(ours, name).config) == history(taken(buildkits, name).config)
+    assert collected.history(taken(ours, name).config) == collected.history(taken(buildkits, name).config)
 
 
 @pytest.mark.parametrize("name", collected.CHECKED)
@@ -174,19 +136,3 @@ def test_what_a_dockerfile_offers_is_the_same(
     called: tuple[str, ...], ours: dict[str, Any], buildkits: dict[str, Any]
 ) -> None:
     assert ours[" ".join(called)] == buildkits[" ".join(called)]
-
-
-def comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """Without what is a time or a digest, and without what is empty, which some write and some leave out."""
-    found = {key: value for key, value in config.items() if key not in ("created", "history", "rootfs", "config")}
-    inner = {
-        key: value for key, value in (config.get("config") or {}).items() if value not in (None, "", [], {}, False)
-    }
-    return found | {"config": inner, "layers": len(config["rootfs"]["diff_ids"])}
-
-
-def history(config: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    return [
-        (line.get("created_by", ""), line.get("comment", ""), line.get("empty_layer", False))
-        for line in config["history"]
-    ]

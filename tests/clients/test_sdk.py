@@ -186,7 +186,7 @@ def test_platforms_of_pull_import_and_push(sdk: Client) -> None:
     query = {"tag": "1", "platform": '{"os":"linux","architecture":"s390x"}'}
     answer = sdk.api._post(sdk.api._url("/images/{0}/push", "127.0.0.1:1/other"), params=query)
     assert answer.status_code == 404
-    assert "is for linux/arm64, not for the platform linux/s390x" in answer.json()["message"]
+    assert "specified platform (linux/s390x): it is for linux/arm64" in answer.json()["message"]
     sdk.images.remove("127.0.0.1:1/other:1")
 
 

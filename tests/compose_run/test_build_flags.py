@@ -101,20 +101,24 @@ def test_what_the_builder_does_not_have_is_refused(tmp_path: Path, flag: str) ->
     assert (done.returncode, flag.split("=")[0].strip("-") in done.stderr) == (1, True), done.stderr
 
 
-def test_a_build_of_several_platforms_is_the_engines_own_where_it_is_run(tmp_path: Path) -> None:
+def test_a_build_of_several_platforms_is_the_engines_own_where_it_is_run_and_all_of_them_where_it_is_built(
+    tmp_path: Path,
+) -> None:
     text = "services: {{a: {{build: {{context: ., platforms: {platforms}}}{more}}}}}"
 
-    def platform(platforms: str, more: str = "", default: str = "") -> str:
+    def platform(platforms: str, more: str = "", default: str = "", every: bool = False) -> str:
         environ = {"DOCKER_DEFAULT_PLATFORM": default} if default else {}
         project = project_of(tmp_path, text.format(platforms=platforms, more=more), environ)
         service = project.services["a"]
         assert service.build is not None
-        return build_platform(project, service, service.build)
+        return build_platform(project, service, service.build, every=every)
 
     assert platform("[linux/arm64, linux/amd64]") == ""
     assert platform("[linux/arm64]") == "linux/arm64"
     assert platform("[linux/arm64, linux/amd64]", ", platform: linux/amd64") == "linux/amd64"
     assert platform("[linux/arm64, linux/amd64]", "", "linux/arm64") == "linux/arm64"
+    assert platform("[linux/arm64, linux/amd64]", ", platform: linux/amd64", every=True) == "linux/arm64,linux/amd64"
+    assert platform("[]", ", platform: linux/arm64", every=True) == "linux/arm64"
     with pytest.raises(ImageError, match="does not support value set by DOCKER_DEFAULT_PLATFORM: linux/386"):
         platform("[linux/arm64]", "", "linux/386")
 

@@ -140,6 +140,37 @@ def test_what_a_service_grants_its_steps_they_have(folder: Folder, key: str, opt
     folder.ok("rmi", "p-a")
 
 
+def test_a_service_is_built_for_each_of_its_platforms_and_runs_on_this_one(folder: Folder) -> None:
+    host = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    folder.write(
+        f"services: {{a: {{build: {{context: ., platforms: [linux/s390x, linux/{host}]}}, command: cat /which}}}}"
+    )
+    folder.write(
+        f"""
+        ARG TARGETARCH
+        FROM busybox AS of-{host}
+        FROM scratch AS of-s390x
+        FROM --platform=$BUILDPLATFORM busybox AS tool
+        ARG TARGETARCH
+        RUN echo for $TARGETARCH > /which
+        FROM of-$TARGETARCH
+        COPY --from=tool /which /which
+        """,
+        "Dockerfile",
+    )
+    if folder.stopped_by("the classic builder makes one image"):
+        folder.write(f"FROM busybox\nRUN echo for {host} > /which\n", "Dockerfile")
+        done = folder.run("compose", "build")
+        assert done.returncode == 0, done.stderr
+        assert "`platforms` of other machines than the engine's" in done.stdout + done.stderr
+    else:
+        folder.ok("compose", "build")
+        other = folder.ok("image", "inspect", "--platform", "linux/s390x", "-f", "{{.Architecture}}", "p-a")
+        assert other == "s390x\n"
+    assert folder.ok("compose", "run", "--rm", "-T", "a") == f"for {host}\n"
+    folder.ok("rmi", "p-a")
+
+
 def test_an_agent_named_on_the_command_line_must_be_there_or_is_said_to_have_no_effect(folder: Folder) -> None:
     folder.write("services: {a: {build: .}}")
     folder.write("FROM busybox\n", "Dockerfile")

@@ -308,7 +308,7 @@ class Containers:
     async def changes(self, id: str) -> Sequence[FilesystemChange]:
         return [FilesystemChange(path="/etc", kind=0), FilesystemChange(path="/etc/new", kind=1)]
 
-    async def export(self, id: str) -> AsyncIterator[bytes]:
+    async def export(self, id: str, *, bare: bool = False) -> AsyncIterator[bytes]:
         return _chunks(b"tar", b" of ", self.get(id).name.encode())
 
     async def archive_stat(self, id: str, *, path: str) -> PathStat:
@@ -406,7 +406,7 @@ class Images:
     async def list(self, *, all: bool, filters: Filters) -> Sequence[ImageSummary]:
         return [ImageSummary(id=IMAGE, repo_tags=("fake:latest",), created=1700000000, size=123456)]
 
-    async def inspect(self, name: str) -> ImageInspect:
+    async def inspect(self, name: str, *, platform: str = "") -> ImageInspect:
         if name.startswith("missing"):
             raise NotFound(f"No such image: {name}")
         config = ContainerConfig(env=("PATH=/bin",), cmd=("cat",))
@@ -414,7 +414,7 @@ class Images:
             id=IMAGE, repo_tags=(name,), config=config, architecture="amd64", root_fs=RootFS(layers=(IMAGE,)), size=99
         )
 
-    async def history(self, name: str) -> Sequence[HistoryItem]:
+    async def history(self, name: str, *, platform: str = "") -> Sequence[HistoryItem]:
         return [HistoryItem(id=IMAGE, created=1, created_by="CMD cat", size=9)]
 
     async def remove(self, name: str, *, force: bool, noprune: bool) -> Sequence[ImageDeleteItem]:
@@ -467,7 +467,7 @@ class Images:
         self.asked.append(("push", name, tag, auth))
         return self._pull(name)
 
-    async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
+    async def save(self, names: Sequence[str], *, platform: str = "", together: bool = False) -> AsyncIterator[bytes]:
         return _chunks(*(name.encode() + b"\n" for name in names))
 
     async def load(self, content: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[Progress]:

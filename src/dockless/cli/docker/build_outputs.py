@@ -21,7 +21,7 @@ from dockless.client.unpacking import UnpackError, reader, unpack
 
 _TYPES = ("image", "registry", "docker", "oci", "tar", "local", "cacheonly")
 _FILES = ("tar", "local", "cacheonly")
-_NAMED = ("image", "registry")
+_NAMED = ("image", "registry", "docker", "oci")
 
 
 class Output(Struct, frozen=True):
