@@ -268,3 +268,38 @@ def test_a_bind_mount_in_the_long_form_makes_no_folder(tmp_path: Path) -> None:
     (hit,) = found(tmp_path / "a", {"compose.yaml": long.format("")}, "CF063")
     assert (hit.severity, "the start fails" in hit.message) == ("error", True)
     assert found(tmp_path / "b", {"compose.yaml": long.format(", bind: {create_host_path: true}")}, "CF063") == []
+
+
+def test_what_only_looks_like_a_secret_is_none(tmp_path: Path) -> None:
+    text = """
+services:
+  web:
+    image: example/web:1
+    environment:
+      - XMPP_AUTH_DOMAIN=auth.example.org
+      - API__AUTH_BACKENDS=basic
+      - API_TOKEN
+      - REGISTRY_PASSWORD=
+"""
+    assert not found(tmp_path, {"compose.yaml": text}, "CF070")
+    listed = text.replace("- API_TOKEN\n", "- API_TOKEN=8f14e45fceea\n      - BASIC_AUTH=me:secret\n")
+    assert len(found(tmp_path, {"compose.yaml": listed}, "CF070")) == 2
+
+
+def test_an_address_of_this_machine_is_held_against_the_database_that_the_variable_names(tmp_path: Path) -> None:
+    text = """
+services:
+  web:
+    image: example/web:1
+    environment: {REDIS_HOST: localhost, DB_HOST: localhost}
+  db: {image: "postgres:17.12", env_file: db.env, volumes: ["d:/var/lib/postgresql/data"]}
+  cache: {image: "redis:8.2", volumes: ["c:/data"]}
+volumes: {d: , c: }
+"""
+    told = found(tmp_path, {"compose.yaml": text, "db.env": "POSTGRES_PASSWORD=${X:-y}\n"}, "CF073")
+    assert [each.message.partition("; ")[2] for each in told] == ["Redis is in cache", "PostgreSQL is in db"]
+
+
+def test_what_everybody_who_logs_in_has_is_set(tmp_path: Path) -> None:
+    text = 'services: {web: {image: "example/web:1", volumes: ["/home/$USER/data:/data", "$HOME/x:/x"]}}\n'
+    assert not found(tmp_path, {"compose.yaml": text}, "CF003")

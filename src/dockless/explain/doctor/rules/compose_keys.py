@@ -131,6 +131,9 @@ def _own_variables(composed: Composed, part: Part) -> set[str]:
     return own | {"HOSTNAME", "PATH"}
 
 
+_LOGIN = frozenset({"HOME", "LOGNAME", "PWD", "SHELL", "USER"})
+
+
 @rules.rule(
     "CF003",
     "warning",
@@ -158,8 +161,8 @@ def unset(composed: Composed) -> Iterator[Hit]:
         for name, _, mark in _unset(composed, file):
             above = max((line for line in services if line <= mark.line + 1), default=None)
             own = _own_variables(composed, services[above]) if above is not None else set()
-            if name in own or (name, mark.line) in seen:
-                continue  # CF004 speaks of it
+            if name in own or name in _LOGIN or (name, mark.line) in seen:
+                continue  # CF004 speaks of it; or whoever logs in has it
             seen.add((name, mark.line))
             yield Hit(
                 text=file.text,

@@ -25,15 +25,13 @@ def variable(part: Part, name: str) -> Spot | None:
 
 
 def _raw(spot: Spot | None) -> str | None:
-    """The value as written, before variables are replaced."""
+    """The value as written, before variables are replaced; None where a list names the variable alone."""
     if spot is None or spot.raw is None:
         return None
     text = str(spot.raw)
-    return (
-        text.partition("=")[2]
-        if re.match(r"^[A-Za-z_][\w.]*=", text) and isinstance(spot.raw, str) and spot.key is spot.mark
-        else text
-    )
+    if isinstance(spot.raw, str) and spot.key is spot.mark:
+        return text.partition("=")[2] if "=" in text else None
+    return text
 
 
 def environment(composed: Composed, part: Part) -> Mapping[str, str]:
@@ -171,12 +169,28 @@ def _others(composed: Composed, part: Part, number: str, name: str) -> tuple[Par
         if kept is None or other.name == part.name:
             continue
         ports = {str(kept.port), *(port.published for port in other.service.ports)}
-        if number in ports or (
-            not number
-            and any(word in name.upper() for word in ("DB", "DATABASE", "PG", "POSTGRES", "MYSQL", "MONGO", "REDIS"))
-        ):
+        if number in ports or (not number and _means(name.upper(), kept.kind)):
             return other, kept
     return None
+
+
+def _means(name: str, kind: str) -> bool:
+    """Whether a variable's name speaks of such a database, or of one without saying which."""
+    for word, kinds in _WORDS.items():
+        if word in name:
+            return kind in kinds
+    return "DB" in name or "DATABASE" in name
+
+
+_WORDS = {
+    "REDIS": ("Redis", "Valkey"),
+    "VALKEY": ("Valkey", "Redis"),
+    "MONGO": ("MongoDB",),
+    "MYSQL": ("MySQL", "MariaDB"),
+    "MARIADB": ("MariaDB", "MySQL"),
+    "POSTGRES": ("PostgreSQL",),
+    "PG": ("PostgreSQL",),
+}
 
 
 @rules.rule(
