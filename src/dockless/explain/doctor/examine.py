@@ -14,6 +14,7 @@ from dockless.explain.doctor.table import Rule
 _MODULES = (
     "unreadable",
     "packages",
+    "installs",
     "commands",
     "bases",
     "instructions",

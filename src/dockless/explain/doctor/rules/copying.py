@@ -8,7 +8,7 @@ from dockless.dockerfile.ignore import Ignore, IgnoreError, has_wildcard
 from dockless.dockerfile.model import Add, Copy, Run
 from dockless.explain.doctor.findings import Edit, Hit
 from dockless.explain.doctor.recipe import Recipe
-from dockless.explain.doctor.rules.commands import is_pip
+from dockless.explain.doctor.rules.installs import is_pip
 from dockless.explain.doctor.shell import Command
 from dockless.explain.doctor.table import Table
 
