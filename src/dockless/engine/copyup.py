@@ -1,5 +1,10 @@
-"""An empty volume's first contents: what the image has at the mount point, owner and mode of the folder included."""
+"""An empty volume's first contents: what the image has at the mount point, owner and mode of the folder included.
 
+The volume's folder stays the one that it is, since others may have it mounted already: they see the contents come, as
+in Docker. A file beside it says that they are on their way; what a killed engine left half-done is then gone on with.
+"""
+
+import errno
 import os
 import shutil
 import stat
@@ -8,18 +13,46 @@ from pathlib import Path
 
 from dockless.build.tree import Entry, Tree
 from dockless.images.scratch import Scratch
+from dockless.images.trees import remove_tree
 from dockless.places import Places
+
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
+
+
+def wants_filling(volume: Path) -> bool:
+    """Whether the volume's folder is empty, or was being filled when an engine died."""
+    return not any(volume.iterdir()) or _mark(volume).exists()
 
 
 def fill_volume(places: Places, volume: Path, layers: Sequence[Path], destination: str) -> None:
-    """Copies beside the volume and renames into it, so that a volume is either empty or whole. Raises OSError."""
+    """Copies beside the volume and moves in what it has not got yet. Raises OSError."""
     tree = Tree(layers)
     _, found = tree.resolve(destination)
     if found is None or not found.is_dir:
         return
     scratch = Scratch.of(places).folder("volume")
     _copy(tree, found, str(scratch), {})
-    scratch.rename(volume)
+    _mark(volume).touch()
+    for child in scratch.iterdir():
+        _move(child, volume / child.name)
+    _copy_metadata(found, str(volume))
+    _mark(volume).unlink(missing_ok=True)
+    remove_tree(scratch)
+
+
+def _mark(volume: Path) -> Path:
+    return volume.with_name("filling")
+
+
+def _move(child: Path, place: Path) -> None:
+    """What whoever has the volume mounted has put there meanwhile stays; its links are not followed."""
+    if os.path.lexists(place):
+        return
+    try:
+        child.rename(place)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
 
 
 def _copy(tree: Tree, folder: Entry, target: str, linked: dict[tuple[int, int], str]) -> None:

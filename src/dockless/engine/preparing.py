@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from dockless.engine import trees
-from dockless.engine.copyup import fill_volume
+from dockless.engine.copyup import fill_volume, wants_filling
 from dockless.engine.files import host_settings, write_files
 from dockless.engine.records import ContainerRecord, Mount, replace
 from dockless.engine.spec import Files, build_spec
@@ -132,7 +132,7 @@ class Preparation:
             if volume is None:
                 raise NotFound(f"get {point.name}: no such volume")
             self._volumes.source(volume)
-            if mount.copy_up and not any(source.iterdir()):
+            if mount.copy_up and wants_filling(source):
                 await asyncio.to_thread(fill_volume, self._places, source, layers, point.destination)
         elif point.type == "bind" and not source.exists():
             if not mount.create_source:

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockless.engine.copyup import fill_volume
+from dockless.engine.copyup import fill_volume, wants_filling
 from dockless.engine.live import Live
 from dockless.engine.records import ContainerRecord, Mount
 from dockless.images.overlay import in_user_namespace
@@ -109,7 +109,7 @@ class Roots:
         if writable:
             for mount in wanted:
                 source = Path(mount.point.source)
-                if mount.copy_up and mount.point.type == "volume" and source.is_dir() and not any(source.iterdir()):
+                if mount.copy_up and mount.point.type == "volume" and source.is_dir() and wants_filling(source):
                     await asyncio.to_thread(fill_volume, self.places, source, layers, mount.point.destination)
         lower = [str(layer) for layer in (*layers, *(() if bare else (self.places.mount_points,)))]
         upper, work = str(folder / "upper"), str(folder / "work")
