@@ -55,19 +55,43 @@ def _place(stat: PathStat, source: str, target: Path) -> tuple[Path, str]:
 
 def _unpack(body: BodyStream, first: str, folder: Path, name: str) -> None:
     """Unpacks with the top entry renamed; nothing lands outside of `folder`, whatever the archive says."""
+    links: set[str] = set()  # that the archive has made, and so whoever filled the container
     with tarfile.open(fileobj=io.BufferedReader(_Reader(body)), mode="r|") as archive:
         for member in archive:
             top, _, rest = member.name.strip("/").partition("/")
             if top != first and first not in ("/", "."):
                 rest = member.name.strip("/")
-            path = "/".join(part for part in (name, rest) if part)
+            path = _joined(name, rest)
             if not path:
                 continue
+            is_link = member.issym()
             if member.islnk():
-                linked = member.linkname.strip("/").partition("/")[2]
-                member.linkname = "/".join(part for part in (name, linked) if part)
+                member.linkname = _joined(name, member.linkname.strip("/").partition("/")[2])
+                _refuse_way_out(member.linkname.rpartition("/")[0], links)
+                is_link = member.linkname in links
+            _refuse_way_out(path, links)
+            if is_link:
+                links.add(path)
             member.name = path
             archive.extract(member, folder, filter="tar")
+
+
+def _joined(name: str, rest: str) -> str:
+    """Raises `Failure` for a path that climbs."""
+    parts = [part for part in f"{name}/{rest}".split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Failure(f"the archive is refused: {rest[:200]!r} leads out of it")
+    return "/".join(parts)
+
+
+def _refuse_way_out(path: str, links: set[str]) -> None:
+    """Raises `Failure` for a path through a link of the archive: where it leads, whoever filled the container decides.
+
+    `tarfile` looks where a path leads, too, but by resolving it, and older Pythons give up on very long ones.
+    """
+    parts = path.split("/")
+    if any("/".join(parts[:count]) in links for count in range(1, len(parts) + 1)):
+        raise Failure(f"the archive is refused: {path[:200]!r} goes through a link that is in it")
 
 
 class _Reader(io.RawIOBase):
