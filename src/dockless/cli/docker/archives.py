@@ -103,10 +103,13 @@ def write_archive(archive: Iterable[bytes], output: str) -> None:
         return
     # Beside its place and then renamed into it: a broken connection leaves no half archive.
     part = Path(f"{output}.part")
-    with part.open("wb") as file:
-        for chunk in archive:
-            file.write(chunk)
-    part.rename(output)
+    try:
+        with part.open("wb") as file:
+            for chunk in archive:
+                file.write(chunk)
+        part.rename(output)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _source(path: str) -> BinaryIO:
