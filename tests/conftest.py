@@ -19,7 +19,7 @@ from dockless.linux.netlink import NetlinkSocket, attributes
 
 T = TypeVar("T")
 
-PATIENCE = 20.0  # seconds for engine, launcher and relay to end by themselves
+PATIENCE = 60.0  # seconds for engine, launcher and relay to end by themselves
 NETLINK_NETFILTER = 12
 NFT_LISTS = {"table": 0x0A01, "chain": 0x0A04, "rule": 0x0A07}  # NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GET…
 CGROUPS = Path("/sys/fs/cgroup")

@@ -55,7 +55,7 @@ def dockerd(base: Path, program: str | None = None) -> Iterator[Daemon]:
             yield Daemon(address, process.pid)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(90)
 
 
 def _memory() -> int:
@@ -65,7 +65,7 @@ def _memory() -> int:
 
 
 def _until_up(path: Path, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not _answers(path):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()

@@ -46,7 +46,7 @@ def served_repository(base: Path, first: Mapping[str, str], second: Mapping[str,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port)).close()

@@ -44,7 +44,7 @@ def serving(sdk: Client, name: str, port: int = 80, **settings: object) -> Conta
     container = sdk.containers.run(
         "busybox", command, name=name, detach=True, environment={"NAME": name}, stop_signal="KILL", **settings
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while container.exec_run(["sh", "-c", f"netstat -tln | grep -q :{port}"]).exit_code:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -59,7 +59,7 @@ def ask(container: Container, address: str, port: int = 80) -> str:
 
 
 def ask_from_host(address: str, port: int) -> str:
-    connection = http.client.HTTPConnection(address, port, timeout=10)
+    connection = http.client.HTTPConnection(address, port, timeout=60)
     try:
         connection.request("GET", "/")
         return connection.getresponse().read().decode().strip()
@@ -181,10 +181,10 @@ def test_a_udp_port_by_ipv4_and_ipv6(sdk: Client) -> None:
     os.close(home)
     with server:
         server.bind(("0.0.0.0", 53))
-        server.settimeout(10)
+        server.settimeout(60)
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             with socket.socket(family, socket.SOCK_DGRAM) as asking:
-                asking.settimeout(10)
+                asking.settimeout(60)
                 asking.connect((address, port))
                 for question in (b"short", bytes(9000)):
                     asking.send(question)

@@ -71,7 +71,7 @@ def fetched(name: str) -> bytes:
     host, _, rest = name.partition("/")
     repository, _, tag = rest.rpartition(":")
     request = urllib.request.Request(f"http://{host}/v2/{repository}/manifests/{tag}", headers={"Accept": _MANIFESTS})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         raw: bytes = answer.read()
     return raw
 

@@ -44,7 +44,7 @@ class Terminal:
 
     def until(self, text: str) -> None:
         """Reads until `text` has come; what came up to it is done with."""
-        wanted, deadline = text.encode(), time.monotonic() + 30
+        wanted, deadline = text.encode(), time.monotonic() + 60
         while wanted not in self.text:
             assert time.monotonic() < deadline, f"waited for {text!r} in vain; there was {self.text!r}"
             if select.select([self._master], [], [], 0.1)[0]:
@@ -53,7 +53,7 @@ class Terminal:
 
     def status(self) -> int:
         """Of the program that ends; what it still writes is read."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end; there was {self.text!r}"
             if select.select([self._master], [], [], 0.05)[0]:

@@ -12,7 +12,7 @@ from dockless.wire.errors import ApiError
 from dockless.wire.execs import ExecCreateRequest
 from dockless.wire.queries import LogOptions
 
-PATIENCE = 15.0  # seconds for what `x-wait` says
+PATIENCE = 30.0  # seconds for what `x-wait` says
 
 
 class Seen:

@@ -115,7 +115,7 @@ def test_changes_are_told_also_when_a_file_is_replaced(tmp_path: Path) -> None:
             (tmp_path / "beside").rename(file)
             seen: set[str] = set()
             while str(file) not in seen:
-                batch = changes.batches.get(timeout=10)
+                batch = changes.batches.get(timeout=60)
                 assert isinstance(batch, dict)
                 seen |= set(batch)
     finally:

@@ -35,7 +35,7 @@ def kill_engine(dockless: Dockless) -> None:
 
 def test_a_killed_engine_cuts_nothing_and_is_back_by_itself(dockless: Dockless) -> None:
     dockless.ok("up", "-d")
-    keep_alive = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
+    keep_alive = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
     keep_alive.request("GET", "/healthz")
     assert keep_alive.getresponse().read()
     open_one = socket.create_connection(("127.0.0.1", PORT))

@@ -151,7 +151,7 @@ def services(nothing_left_of_module: None, tmp_path_factory: pytest.TempPathFact
 
 def test_redis_keeps_what_it_is_given_and_asks_for_its_password(services: Dockless) -> None:
     def spoken() -> bytes:
-        with closing(socket.create_connection(address(services, "redis", 6379), timeout=5)) as client:
+        with closing(socket.create_connection(address(services, "redis", 6379), timeout=30)) as client:
             client.sendall(b"GET x\r\nAUTH hush\r\nSET x 1\r\nINCR x\r\nCONFIG GET dir\r\nQUIT\r\n")
             return received(client)
 
@@ -165,7 +165,7 @@ def test_redis_keeps_what_it_is_given_and_asks_for_its_password(services: Dockle
 
 def test_memcached_speaks_its_protocol(services: Dockless) -> None:
     def spoken() -> bytes:
-        with closing(socket.create_connection(address(services, "memcached", 11211), timeout=5)) as client:
+        with closing(socket.create_connection(address(services, "memcached", 11211), timeout=30)) as client:
             client.sendall(b"set x 0 0 5\r\nhello\r\nget x\r\nstats settings\r\nquit\r\n")
             return received(client)
 
@@ -242,7 +242,7 @@ def test_rabbitmq_lets_the_user_of_its_variables_in(services: Dockless) -> None:
     host, port = address(services, "rabbitmq", 5672)
 
     def greeted() -> bytes:
-        with closing(socket.create_connection((host, port), timeout=5)) as client:
+        with closing(socket.create_connection((host, port), timeout=30)) as client:
             client.sendall(b"AMQP\x00\x00\x09\x01")
             return client.recv(4096)
 
@@ -297,7 +297,7 @@ def test_a_redis_of_ones_own_serves_other_hosts_without_a_password(services: Doc
     port = int(services.ok("port", name, "6379/tcp").split(":")[-1])
 
     def pinged() -> bytes:
-        with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as client:
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as client:
             client.sendall(b"PING\r\nQUIT\r\n")
             return received(client)
 

@@ -112,7 +112,7 @@ async def open_rig(places: Places) -> AsyncIterator[Rig]:
 def with_rig(places: Places, work: Callable[[Rig], Awaitable[T]]) -> T:
     async def whole() -> T:
         async with open_rig(places) as rig:
-            return await asyncio.wait_for(work(rig), 60)
+            return await asyncio.wait_for(work(rig), 180)
 
     return asyncio.run(whole())
 

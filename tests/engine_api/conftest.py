@@ -84,7 +84,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             clear(Api(address))
             process.terminate()
-            process.wait(30)
+            process.wait(90)
     shutil.rmtree(base, ignore_errors=True)
 
 
@@ -101,7 +101,7 @@ def _both_before_tests(request: pytest.FixtureRequest) -> None:
 
 
 def _until_up(api: Api, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while True:
         try:
             if api("GET", "/_ping").status == 200:

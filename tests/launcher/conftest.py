@@ -64,7 +64,7 @@ def lab(places: Places, base: Path) -> Iterator[Callable[[Scenario], None]]:
     async def play(scenario: Scenario) -> None:
         launcher = await Launcher.connect(places)
         try:
-            await asyncio.wait_for(scenario(Lab(launcher, places, base, name)), 60)
+            await asyncio.wait_for(scenario(Lab(launcher, places, base, name)), 180)
         finally:
             await launcher.close()
 

@@ -56,7 +56,7 @@ def socket_path() -> Iterator[Path]:
 
 def raw(path: Path) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    made.settimeout(5)
+    made.settimeout(60)
     made.connect(str(path))
     return made
 

@@ -106,7 +106,7 @@ def test_attach(docker: Docker, served: Served) -> None:
     assert attached.stdout.readline() == "to and fro\n"
     attached.stdin.write("exit 6\n")
     attached.stdin.close()
-    assert attached.wait(timeout=20) == 6
+    assert attached.wait(timeout=60) == 6
     attached.stdout.close()
 
 

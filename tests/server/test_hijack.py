@@ -26,7 +26,7 @@ def open_stream(
     served: Served, path: str, headers: str = UPGRADE, body: bytes = b"", tail: bytes = b""
 ) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(5)
+    connection.settimeout(60)
     connection.connect(str(served.socket))
     kind = "Content-Type: application/json\r\n" if body else ""
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}{kind}Content-Length: {len(body)}\r\n\r\n"

@@ -68,7 +68,7 @@ def test_a_frame_of_ours_has_the_shortest_length(size: int, head: bytes) -> None
 
 def test_a_container_that_is_not_there_is_a_plain_error(served: Served) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(served.socket))
         connection.sendall(b"GET /containers/x/attach/ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
