@@ -3,6 +3,7 @@
 A fault of ours is a traceback in a log file, whose path is printed.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -35,6 +36,12 @@ def end_of(error: BaseException) -> int:
             # Whoever read our output has left: what is still buffered has no reader either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO, filename=None):
+            # What is still buffered cannot be written any more than what was.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _say(f"the output cannot be written: {error.strerror}", 1)
+        case FileNotFoundError(filename=None) if _is_adrift():
+            return _say("the current folder is gone: change to one that is there", 1)
         case SystemExit():
             return error.code if isinstance(error.code, int) else 1
     return _expected(error) or _fault(error)
@@ -74,6 +81,14 @@ def _expected(error: BaseException) -> int:
     if isinstance(error, UnicodeError) and (odd := next((word for word in sys.argv[1:] if not _is_text(word)), None)):
         return _say(f"{odd.encode(errors='backslashreplace').decode()}: the engine takes names in UTF-8 only", 1)
     return 0
+
+
+def _is_adrift() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _is_text(word: str) -> bool:

@@ -22,6 +22,11 @@ def serve(held: int | None, ready: int | None, open_engine: process.OpenEngine =
     once the engine listens, or "0" where this root has another engine already.
     """
     places = Places.of(os.environ, os.geteuid())
+    try:
+        process.idle_seconds(os.environ)
+    except ValueError:
+        sys.stderr.write(f"DOCKLESS_IDLE_SECONDS is no number: {os.environ['DOCKLESS_IDLE_SECONDS']}\n")
+        return 1
     if held is None:
         held = process.lock_start(places)
         if held is None:

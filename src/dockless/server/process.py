@@ -75,7 +75,7 @@ async def run(
         try:
             await door.open()
             listening()
-            await _until_unneeded(engine, application, door, _idle_seconds(environ), stop)
+            await _until_unneeded(engine, application, door, idle_seconds(environ), stop)
         finally:
             door.close()
             application.close()
@@ -190,6 +190,6 @@ class Door:
             self._server.close()
 
 
-def _idle_seconds(environ: Mapping[str, str]) -> float:
+def idle_seconds(environ: Mapping[str, str]) -> float:
     """`DOCKLESS_IDLE_SECONDS`; raises `ValueError` where it is no number."""
     return float(environ.get("DOCKLESS_IDLE_SECONDS") or _IDLE_SECONDS)

@@ -17,7 +17,7 @@ from dockless.compose.model import Project, Service
 
 def read_env_file(path: str, lookup: Lookup, files: Files, warn: Callable[[str], None]) -> dict[str, str]:
     """What a `.env` sets. Raises ComposeError with the line of a fault."""
-    return _read(path, _text(path), "", lookup, files, warn)
+    return _read(path, _text(path, "env file"), "", lookup, files, warn)
 
 
 def resolve_environment(project: Project, tree: Any, files: Files, warn: Callable[[str], None]) -> Project:
@@ -35,7 +35,7 @@ def resolve_environment(project: Project, tree: Any, files: Files, warn: Callabl
             if not env_file.required and not Path(env_file.path).exists():
                 continue
             with _named_at(tree, ("services", service.name, "env_file", index), files):
-                content = _text(env_file.path)
+                content = _text(env_file.path, "env file", may_be_missing=True)
             lookup = _Lookup(project.environment, {**found, **own}).get
             found.update(_read(env_file.path, content, env_file.format, lookup, files, warn))
         return msgspec.structs.replace(service, environment={**found, **own}, env_file=())
@@ -91,23 +91,23 @@ def _named_at(tree: Any, path: TreePath, files: Files) -> Iterator[None]:
         raise ComposeError(*problems) from error
 
 
-def _text(path: str, what: str = "env file") -> bytes:
+def _text(path: str, what: str, *, may_be_missing: bool = False) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
         message = f"{what} {path} not found: stat {path}: no such file or directory"
-        raise ComposeError(Problem(message, hint=_hint(path, what))) from error
+        raise ComposeError(Problem(message, hint=_hint(path, may_be_missing=may_be_missing))) from error
     except OSError as error:
         raise ComposeError(f"{what} {path}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _hint(path: str, what: str) -> str:
+def _hint(path: str, *, may_be_missing: bool) -> str:
     """Many projects bring a sample beside the place of the file that is missing."""
     for ending in (".example", ".sample", ".template", ".dist"):
         if Path(path + ending).exists():
             return f"copy {Path(path).name}{ending} to {Path(path).name} and fill it in"
-    may_be_missing = ", or say that it may be missing: `env_file: [{path: …, required: false}]`"
-    return f"create it{may_be_missing if what == 'env file' else ''}"
+    otherwise = ", or say that it may be missing: `env_file: [{path: …, required: false}]`"
+    return f"create it{otherwise if may_be_missing else ''}"
 
 
 def _read(
