@@ -219,7 +219,7 @@ def test_a_check_writes_what_it_finds_and_builds_nothing(dockless: Run, write: W
     assert (clean.returncode, clean.stdout) == (0, "Check complete, no warnings found.\n")
     write("ctx/Dockerfile", "FROM busybox\nFOO\n")
     assert "unknown instruction: FOO" in dockless("build", "--check", "ctx").stderr
-    assert "not outline" in dockless("build", "--call=outline", "ctx").stderr
+    assert "what can be called is build" in dockless("build", "--call=nonsense", "ctx").stderr
 
 
 def test_a_build_ends_with_what_its_checks_found_and_fails_where_the_file_wants_it(dockless: Run, write: Write) -> None:

@@ -177,7 +177,7 @@ def several(dockless: Run, context: Path, registry: str, request: pytest.Fixture
         'FROM scratch\nCOPY --from=tool /which /\nCMD ["/which"]\n'
     )
     name = f"{registry}/many/{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}:all"
-    built(dockless, "-t", name, "--platform", f"linux/{OURS},linux/{OTHER}", "--push")
+    built(dockless, "-t", name, "--platform", f"linux/{OURS},linux/{OTHER}", "--push", "--label", "several=yes")
     yield name
     dockless("rmi", "-f", name)
 
@@ -236,7 +236,9 @@ def test_a_container_is_made_of_the_platform_that_is_asked_for(dockless: Run, se
     identity = made.stdout.strip()
     wanted = of_platform(dockless, several, OTHER).stdout.split()[1]
     assert dockless("inspect", "-f", "{{.Image}}", identity).stdout.strip() == wanted
-    assert "must force" in dockless("rmi", several).stderr
+    for name in (several, image_id(dockless, several)):
+        assert "must force" in dockless("rmi", name).stderr
+    assert several not in dockless("image", "prune", "-af", "--filter", "label=several").stdout
     assert dockless("rm", identity).returncode == 0
 
 

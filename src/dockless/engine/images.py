@@ -192,8 +192,8 @@ class Images:
         # With the last tag the digests go, too.
         is_last = len({*image.names, *image.digests} - {name}) == 0 if "@" in name else len(image.names) <= 1
         if by_id or is_last:
-            for _, variant in self._store.variants(name):
-                self._refuse_used(variant, name, force)
+            for each in self._with_variants([name] if not by_id else [name, *image.names]):
+                self._refuse_used(each, name, force)
         try:
             removed = await asyncio.to_thread(self._store.remove, name, force=force)
         except NoSuchImage as error:
@@ -222,7 +222,9 @@ class Images:
         used = {image for record in self._containers() for image in _images_of(record)}
         deleted: list[ImageDeleteItem] = []
         for image in self._store.list():
-            if image.id in used or not (every or not image.names) or not self._wanted(image, filters, dangling=False):
+            if not (every or not image.names) or not self._wanted(image, filters, dangling=False):
+                continue
+            if any(each.id in used for each in self._with_variants([image.id, *image.names])):
                 continue
             for item in await asyncio.to_thread(self._store.remove, image.id, force=True):
                 self._publish_removed(image, item)
@@ -327,6 +329,11 @@ class Images:
             yield Progress.failure(str(error))
         finally:
             self._working -= 1
+
+    def _with_variants(self, names: Iterable[str]) -> Sequence[Image]:
+        """What these names stand for, on any platform."""
+        found = {image.id: image for name in names for _, image in self._store.variants(name)}
+        return tuple(found.values())
 
     def _publish_removed(self, image: Image, item: Removed) -> None:
         action = "untag" if item.untagged else "delete"

@@ -56,7 +56,12 @@ if TYPE_CHECKING:
 @click.option("--no-cache", is_flag=True, help="Do not use cache when building the image")
 @click.option("--no-cache-filter", multiple=True, help="Do not use cached results of these stages")
 @click.option("-o", "--output", multiple=True, help="Where the result goes (type=image|docker|oci|tar|local,dest=PATH)")
-@click.option("--platform", multiple=True, help="Set platform; several (os/arch,os/arch) give an index")
+@click.option(
+    "--platform",
+    multiple=True,
+    envvar="DOCKER_DEFAULT_PLATFORM",
+    help="Set platform; several (os/arch,os/arch) give an index",
+)
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain", "tty", "rawjson", "quiet"]),

@@ -117,7 +117,7 @@ def rmi(session: Session, /, names: tuple[str, ...], force: bool, no_prune: bool
 @click.command("pull", short_help="Download an image from a registry")
 @click.option("-a", "--all-tags", is_flag=True, help="Download all tagged images in the repository")
 @click.option("--disable-content-trust/--no-disable-content-trust", default=True, hidden=True)
-@click.option("--platform", default="", help="Set platform")
+@click.option("--platform", default="", envvar="DOCKER_DEFAULT_PLATFORM", help="Set platform")
 @click.option("-q", "--quiet", is_flag=True, help="Suppress verbose output")
 @click.option("--stand-ins/--no-stand-ins", "stand_ins", default=None, help="Whether a stand-in may be made instead")
 @click.argument("name")

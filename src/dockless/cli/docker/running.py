@@ -75,9 +75,11 @@ def create_container(session: "Session", flags: dict[str, Any], streams: frozens
         if flags["pull"] == "always":
             _pull(session, flags)
         try:
-            created = containers.create(name, body, platform=flags["platform"])
+            created = containers.create(name, body, platform=_platform(session, flags))
         except NotFound as error:
-            if "No such image" not in error.message or flags["pull"] == "never":
+            # Also where the image that is here is for another platform than the one that is asked for.
+            missing = "No such image" in error.message or "the specified platform" in error.message
+            if not missing or flags["pull"] == "never":
                 raise
             from dockless.compose.run.images import split_reference
 
@@ -85,7 +87,7 @@ def create_container(session: "Session", flags: dict[str, Any], streams: frozens
             separator = "@" if tag.startswith("sha256:") else ":"
             note(f"Unable to find image '{image}{separator}{tag}' locally")
             _pull(session, flags)
-            created = containers.create(name, body, platform=flags["platform"])
+            created = containers.create(name, body, platform=_platform(session, flags))
         for network, endpoint in further:
             session.client.networks.connect(network, container=created.id, endpoint=endpoint)
         if config:
@@ -103,7 +105,7 @@ def _pull(session: "Session", flags: dict[str, Any]) -> None:
     from dockless.cli.docker.pulling import pull_image
 
     stand_ins = session.may_use_stand_ins(flags["stand_ins"])
-    pull_image(session, flags["image"], platform=flags["platform"], stand_ins=stand_ins, quiet=flags["quiet"])
+    pull_image(session, flags["image"], platform=_platform(session, flags), stand_ins=stand_ins, quiet=flags["quiet"])
 
 
 def _remove_remains(session: "Session", container: str) -> None:
@@ -115,3 +117,7 @@ def _remove_remains(session: "Session", container: str) -> None:
     except ApiError as error:
         if error.status not in (404, 409):
             raise
+
+
+def _platform(session: "Session", flags: dict[str, Any]) -> str:
+    return str(flags["platform"] or session.environ.get("DOCKER_DEFAULT_PLATFORM", ""))
