@@ -14,7 +14,6 @@ from dockless.places import Places
 
 # -P: the folder that a command was given in is not a place to import from.
 ENGINE_COMMAND = (sys.executable, "-P", "-m", "dockless.server")
-RELAY_POLL = 1.0  # seconds
 
 
 @dataclass(frozen=True)

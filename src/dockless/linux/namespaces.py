@@ -5,8 +5,6 @@ import os
 
 from dockless.linux.syscalls import check, fail, libc, number
 
-CLONE_NEWTIME = 0x80
-CLONE_VM = 0x100
 CLONE_PIDFD = 0x1000
 CLONE_NEWNS = 0x20000
 CLONE_NEWCGROUP = 0x02000000

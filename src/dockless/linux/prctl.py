@@ -1,22 +1,18 @@
-"""prctl(2), personality of a process: dumpable, names, privileges, subreaper; and its keyring, close_range(2)."""
+"""prctl(2), personality of a process: dumpable, names, privileges; and its keyring, close_range(2)."""
 
 import ctypes
 
 from dockless.linux.syscalls import check, invoke, libc, number
 
-PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
 PR_SET_NAME = 15
-PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
-PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
-CLOSE_RANGE_CLOEXEC = 4
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _LAST_DESCRIPTOR = 2**32 - 1
 

@@ -10,11 +10,10 @@ import os
 import secrets
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
-from typing import Any
 
 from dockless.linux import netlink_route as route
 from dockless.linux import netns
@@ -342,7 +341,7 @@ class Fabric:
                 failures.append(problem)
         return failures
 
-    def _try(self, failures: list[FabricError], action: Any, pid: int) -> None:
+    def _try(self, failures: list[FabricError], action: Callable[[Sandbox], object], pid: int) -> None:
         try:
             with self.sandbox_of(pid) as found:
                 action(found)

@@ -11,7 +11,9 @@ from dockless.cli.output import echo
 from dockless.cli.session import Session, pass_session, warn
 
 if TYPE_CHECKING:
-    from dockless.compose.model import Service
+    from collections.abc import Iterable
+
+    from dockless.compose.model import Project, Service
 
 
 @click.command("build", short_help="Build or rebuild services")
@@ -137,7 +139,7 @@ def pull(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
 
     with session.progress(quiet=flags["quiet"]) as progress:
 
-        def one(service: Any) -> None:
+        def one(service: "Service") -> None:
             try:
                 pull_service(session.client, project, service, options, progress)
             except ImageError as error:
@@ -174,7 +176,9 @@ def push(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     push_images(session, project, wanted, ignore_failures=flags["ignore_push_failures"], quiet=flags["quiet"])
 
 
-def push_images(session: Session, project: Any, services: Any, *, ignore_failures: bool, quiet: bool) -> None:
+def push_images(
+    session: Session, project: "Project", services: "Iterable[Service]", *, ignore_failures: bool, quiet: bool
+) -> None:
     """Raises `ApiError` for the first that fails, unless failures are to be told only."""
     from dockless.compose.run.image_options import image_name
     from dockless.compose.run.images import split_reference

@@ -11,6 +11,7 @@ from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
     from dockless.compose.model import Port, Project, Service, ServiceVolume
+    from dockless.compose.run.execute import Reporter
 
 
 @click.command(
@@ -160,7 +161,7 @@ def _start_dependencies(
     execute(plan, Context(session.client, progress), width=session.parallel)
 
 
-def _ensure_resources(session: Session, project: "Project", service: "Service", progress: Any) -> None:
+def _ensure_resources(session: Session, project: "Project", service: "Service", progress: "Reporter") -> None:
     """The service's networks and volumes, without a container of it."""
     from dockless.compose.run.converge import resources_plan
     from dockless.compose.run.execute import Context, execute

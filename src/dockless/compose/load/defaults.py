@@ -122,7 +122,6 @@ def _bind_source(value: Any) -> Any:
 
 
 _DEVICES = "services.*.deploy.resources.reservations.devices.*"
-_Row = Callable[[Any], Any]
 _DEFAULTS = table(
     {
         "services.*.build": _build_context,

@@ -49,10 +49,6 @@ def take_down(project: Project, services: Iterable[str], reporter: Reporter, env
         _run(project, service, "down", reporter, environ)
 
 
-def has_providers(project: Project, services: Iterable[str]) -> bool:
-    return any(project.services[name].provider is not None for name in services if name in project.services)
-
-
 def _provided(project: Project, services: Iterable[str]) -> list[Service]:
     return [each for each in in_order(project, frozenset(services)) if each.provider is not None]
 

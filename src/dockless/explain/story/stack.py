@@ -15,7 +15,7 @@ from dockless.compose.errors import ComposeError
 from dockless.compose.load.loader import Traced
 from dockless.compose.load.reading import read
 from dockless.compose.load.tree import Files
-from dockless.compose.model import Build, Project, Service
+from dockless.compose.model import Build, Project
 from dockless.dockerfile import Dockerfile, DockerfileError, parse
 from dockless.dockerfile.ignore import Ignore, IgnoreError
 
@@ -210,8 +210,3 @@ def _context(folder: str, dockerfile: str, warnings: list[str]) -> Context:
         return Context(folder, ignore_file)
     left_out = tuple(name for name in names if ignore.ignored(name) and ignore.prunes(name))
     return Context(folder, ignore_file, tuple(name for name in names if name not in left_out), left_out)
-
-
-def service_of(stack: Stack, name: str) -> Service | None:
-    """The service, enabled or not."""
-    return stack.project.services.get(name) or stack.project.disabled_services.get(name)
