@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface
@@ -331,26 +331,17 @@ class Fabric:
             known = self._endpoints.get((endpoint.network_id, endpoint.container_id))
             if known is not None and known[1] not in alive:
                 self.detach(None, endpoint.network_id, endpoint.container_id)
-            self._try(failures, lambda found, spec=endpoint: self.attach(found, spec), pid)
+            with _noted(failures, pid), self.sandbox_of(pid) as found:
+                self.attach(found, endpoint)
         for pid, resolver in wanted_resolvers.values():
-            self._try(failures, lambda found, spec=resolver: self._open_resolver(found, spec), pid)
+            with _noted(failures, pid), self.sandbox_of(pid) as found:
+                self._open_resolver(found, resolver)
         for key, port in ports.items():
             try:
                 self.publish(key, port)
             except (PortInUse, PortUnavailable) as problem:
                 failures.append(problem)
         return failures
-
-    def _try(self, failures: list[FabricError], action: Callable[[Sandbox], object], pid: int) -> None:
-        try:
-            with self.sandbox_of(pid) as found:
-                action(found)
-        except RelayLost:
-            raise
-        except FabricError as problem:
-            failures.append(problem)
-        except OSError as problem:
-            failures.append(FabricError(f"network of process {pid}: {problem}"))
 
     def _recall(self) -> None:
         """What the relay knows of networks and endpoints."""
@@ -423,6 +414,19 @@ class Fabric:
         except OSError as problem:
             raise FabricError(f"interface {interface} is not in the fabric") from problem
         return int(struct.unpack_from("=i", answer, 16)[0])
+
+
+@contextmanager
+def _noted(failures: list[FabricError], pid: int) -> Iterator[None]:
+    """What goes wrong with one process's network must not stand in the way of the others; a lost relay does."""
+    try:
+        yield
+    except RelayLost:
+        raise
+    except FabricError as problem:
+        failures.append(problem)
+    except OSError as problem:
+        failures.append(FabricError(f"network of process {pid}: {problem}"))
 
 
 def _living(places: Places) -> tuple[RelayClient | None, int | None]:
