@@ -208,6 +208,33 @@ def test_node_serves_with_a_package_from_npm_as_a_user_of_alpines_commands(servi
     assert odd and not_root
 
 
+GO = """\
+FROM golang:1.22-alpine AS build
+WORKDIR /src
+COPY <<EOF go.mod
+module example.org/said
+go 1.18
+EOF
+COPY <<EOF main.go
+package main
+import "os"
+func main() { os.Stdout.WriteString("said by Go\\\\n") }
+EOF
+RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -o /said && go env GOROOT GOPATH
+FROM scratch
+COPY --from=build /said /said
+ENTRYPOINT ["/said"]
+"""
+
+
+def test_a_go_program_is_built_and_runs_alone(services: Dockless, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(GO)
+    built = services.run("build", "--progress=plain", "-t", "said", str(tmp_path))
+    assert built.returncode == 0, built.stderr
+    assert "/go\n" in built.stderr
+    assert services.ok("run", "--rm", "said") == "said by Go\n"
+
+
 def test_mysql_has_its_database_its_user_and_what_the_scripts_made(services: Dockless) -> None:
     import pymysql
 

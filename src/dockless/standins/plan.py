@@ -76,7 +76,8 @@ def plan(wanted: Wanted, of_host: OfHost) -> Plan:
     offered = [text for source in wanted.recipe.sources for text in _offered(source, of_host)]
     raise StandInError(
         f"no stand-in can be made for {wanted.name}: it would need {wanted.recipe.title} {_asked(wanted)}, "
-        f"and there is {', '.join(offered)}"
+        f"and there is {', '.join(offered)} "
+        "(load the image, or let DOCKLESS_REGISTRY_MIRROR name a registry that has it)"
     )
 
 
