@@ -13,6 +13,7 @@ import urllib3
 
 from dockless.build.download import Download, DownloadError, file_name
 from dockless.build.handover import ca_bundle, proxy_for
+from dockless.registry.transport import explain
 
 _CHUNK = 1 << 18
 _CHECKSUM = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
@@ -51,7 +52,7 @@ def fetch(
             modified = _time(answer.headers.get("Last-Modified"))
             answer.release_conn()
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise DownloadError(f"{url}: {error}") from error
+        raise DownloadError(f"{url}: {explain(error)}") from error
     if wanted is not None and hashes[wanted[1]].hexdigest() != wanted[2]:
         actual = f"{wanted[1]}:{hashes[wanted[1]].hexdigest()}"
         raise DownloadError(f"digest mismatch {actual}: {checksum} (of {url})")

@@ -104,7 +104,8 @@ def _dockerfile(root: Path, dockerfile: str, inline: str | None) -> tuple[str, b
         except OSError as error:
             raise ContextError(f"failed to read dockerfile: open {path}: {error.strerror}") from error
     if not path.is_file():
-        raise ContextError(f"failed to read dockerfile: open {path}: no such file or directory")
+        why = "is a directory" if path.is_dir() else "no such file or directory"
+        raise ContextError(f"failed to read dockerfile: open {path}: {why}")
     return relative.as_posix(), None
 
 
