@@ -90,14 +90,14 @@ def test_a_group_counts_freezes_and_kills(group: str) -> None:
         Path(folder, "cgroup.procs").write_text(str(process.pid))
     assert cgroups.pids(group) == [process.pid]
     cgroups.freeze(group)
-    before = cgroup_stats.read_stats(group).cpu_total
+    before = cgroup_stats.read_stats(group).cpu.total
     time.sleep(0.03)
-    assert cgroup_stats.read_stats(group).cpu_total == before
+    assert cgroup_stats.read_stats(group).cpu.total == before
     cgroups.thaw(group)
-    while (after := cgroup_stats.read_stats(group)).cpu_total <= before:
+    while (after := cgroup_stats.read_stats(group)).cpu.total <= before:
         time.sleep(0.01)
     assert after.pids == 1
-    assert after.memory_usage > 0
+    assert after.memory.usage > 0
     assert cgroups.update(group, {"pids": {"limit": 60}}) == created.warnings
     with pytest.raises(OSError, match="Invalid argument"):
         cgroups.update(group, {"cpu": {"quota": 1}})
@@ -129,7 +129,7 @@ def _unified(folder: Path, files: dict[str, str]) -> cgroups.Layout:
 
 def test_version_2_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
-        "cpu.stat": "usage_usec 7\nuser_usec 4\nsystem_usec 3\nnr_periods 0\n",
+        "cpu.stat": "usage_usec 7\nuser_usec 4\nsystem_usec 3\nnr_periods 6\nnr_throttled 2\nthrottled_usec 5\n",
         "memory.current": "8192\n",
         "memory.max": "max\n",
         "memory.stat": "anon 4096\ninactive_file 1024\n",
@@ -140,10 +140,16 @@ def test_version_2_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }
     found = _unified(tmp_path, files)
     monkeypatch.setattr(cgroups, "layout", lambda: found)
-    assert cgroup_stats.read_stats("/one") == cgroup_stats.Stats(7000, 4000, 3000, 8192, 1024, None, 3, 50, 11, 22)
+    used = cgroup_stats.read_stats("/one")
+    assert used.cpu == (7000, 4000, 3000, 6, 2, 5000)
+    assert (used.memory.usage, used.memory.limit) == (8192, None)
+    assert used.memory.stat == {"anon": 4096, "inactive_file": 1024}
+    assert (used.pids, used.pids_limit) == (3, 50)
+    assert used.io_bytes == ((8, 0, "read", 10), (8, 0, "write", 20), (8, 16, "read", 1), (8, 16, "write", 2))
+    assert used.io_operations == ((8, 0, "read", 1), (8, 0, "write", 2))
     assert cgroups.oom_kills("/one") == 1
     (tmp_path / "one/memory.max").write_text("16384\n")
-    assert cgroup_stats.read_stats("/one").memory_limit == 16384
+    assert cgroup_stats.read_stats("/one").memory.limit == 16384
 
 
 def test_limits_reach_the_files_of_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

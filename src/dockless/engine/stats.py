@@ -6,13 +6,12 @@ Where no cgroup controller counts, /proc does: of the container's processes as t
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dockless.engine.lifecycle import cgroup_path
 from dockless.engine.records import ContainerRecord
-from dockless.linux import cgroups
-from dockless.linux.cgroup_stats import Stats, read_stats
+from dockless.linux.cgroup_stats import Cpu, Io, read_stats
 from dockless.wire.stats import (
     BlkioEntry,
     BlkioStats,
@@ -22,12 +21,14 @@ from dockless.wire.stats import (
     MemoryStats,
     NetworkStats,
     PidsStats,
+    Throttling,
 )
 from dockless.wire.times import rfc3339
 
 INTERVAL = 1.0  # seconds, as Docker's
 _NEVER = "0001-01-01T00:00:00Z"
 _NANOSECONDS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_NO_IO = BlkioStats(**dict.fromkeys(BlkioStats.__struct_fields__))
 _MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 _COLUMNS = ("bytes", "packets", "errors", "dropped")
 _TRANSMITTED = 8  # fields of /proc/net/dev before the transmitted ones
@@ -53,9 +54,8 @@ async def samples(
 
 
 def _sample(record: ContainerRecord) -> ContainerStats:
-    path = cgroup_path(record)
-    used = read_stats(path)
-    read, written = (used.read_bytes, used.write_bytes) if _io_counted(path) else _io_of_processes(cgroups.pids(path))
+    used = read_stats(cgroup_path(record))
+    memory = used.memory
     return ContainerStats(
         name=f"/{record.name}",
         id=record.id,
@@ -63,23 +63,23 @@ def _sample(record: ContainerRecord) -> ContainerStats:
         preread=_NEVER,
         pids_stats=PidsStats(current=used.pids, limit=used.pids_limit or 0),
         blkio_stats=BlkioStats(
-            io_service_bytes_recursive=(
-                BlkioEntry(op="read", value=read),
-                BlkioEntry(op="write", value=written),
-            )
+            io_service_bytes_recursive=_counters(used.io_bytes),
+            io_serviced_recursive=_counters(used.io_operations),
         ),
-        cpu_stats=_cpu(used),
+        cpu_stats=_cpu(used.cpu),
         memory_stats=MemoryStats(
-            usage=used.memory_usage,
-            stats={"inactive_file": used.memory_inactive_file},
-            limit=min(used.memory_limit or _MEMORY, _MEMORY),
+            usage=memory.usage,
+            max_usage=memory.max_usage,
+            failcnt=memory.failures,
+            stats=memory.stat or {"inactive_file": 0},
+            limit=min(memory.limit or _MEMORY, _MEMORY),
         ),
         networks=_networks(record),
     )
 
 
 def _idle(record: ContainerRecord) -> ContainerStats:
-    return ContainerStats(name=f"/{record.name}", id=record.id)
+    return ContainerStats(name=f"/{record.name}", id=record.id, blkio_stats=_NO_IO)
 
 
 def _after(before: ContainerStats, found: ContainerStats) -> ContainerStats:
@@ -88,13 +88,18 @@ def _after(before: ContainerStats, found: ContainerStats) -> ContainerStats:
     return msgspec.structs.replace(found, preread=before.read, precpu_stats=before.cpu_stats)
 
 
-def _cpu(used: Stats) -> CpuStats:
+def _counters(found: Iterable[Io]) -> tuple[BlkioEntry, ...]:
+    return tuple(BlkioEntry(major=io.major, minor=io.minor, op=io.operation, value=io.value) for io in found)
+
+
+def _cpu(used: Cpu) -> CpuStats:
     return CpuStats(
-        cpu_usage=CpuUsage(
-            total_usage=used.cpu_total, usage_in_kernelmode=used.cpu_system, usage_in_usermode=used.cpu_user
-        ),
+        cpu_usage=CpuUsage(total_usage=used.total, usage_in_kernelmode=used.system, usage_in_usermode=used.user),
         system_cpu_usage=_host_time(Path("/proc/stat").read_text()),
         online_cpus=len(os.sched_getaffinity(0)),
+        throttling_data=Throttling(
+            periods=used.periods, throttled_periods=used.throttled_periods, throttled_time=used.throttled_time
+        ),
     )
 
 
@@ -124,22 +129,3 @@ def parse_net_dev(text: str) -> Iterator[tuple[str, NetworkStats]]:
         received = {f"rx_{column}": fields[index] for index, column in enumerate(_COLUMNS)}
         sent = {f"tx_{column}": fields[_TRANSMITTED + index] for index, column in enumerate(_COLUMNS)}
         yield name.strip(), NetworkStats(**received, **sent)
-
-
-def _io_counted(path: str) -> bool:
-    found = cgroups.layout()
-    v2, v1 = found.v2, found.v1.get("blkio")
-    return bool((v2 and os.path.exists(f"{v2}{path}/io.stat")) or (v1 and os.path.isdir(f"{v1}{path}")))
-
-
-def _io_of_processes(pids: list[int]) -> tuple[int, int]:
-    read = written = 0
-    for pid in pids:
-        try:
-            lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # ended meanwhile
-        values = dict(line.split(": ", 1) for line in lines)
-        read += int(values["read_bytes"])
-        written += int(values["write_bytes"])
-    return read, written

@@ -98,7 +98,7 @@ def summary(record: ContainerRecord, health: HealthState | None, now: int) -> Co
         state=record.state.status,
         status=status_line(record, health, now),
         host_config=SummaryHostConfig(network_mode=record.host.network_mode),
-        network_settings=SummaryNetworkSettings(networks=_endpoints(record) or _mode_endpoint(record)),
+        network_settings=SummaryNetworkSettings(networks=_listed_endpoints(record) or _mode_endpoint(record)),
         mounts=tuple(mount.point for mount in record.mounts if mount.point.type != "tmpfs"),
     )
 
@@ -196,6 +196,12 @@ def _sandbox(record: ContainerRecord) -> str:
 
 def _endpoints(record: ContainerRecord) -> Mapping[str, EndpointSettings]:
     return {name: _endpoint(record, endpoint) for name, endpoint in record.endpoints.items()}
+
+
+def _listed_endpoints(record: ContainerRecord) -> Mapping[str, EndpointSettings]:
+    """As Docker has them in lists: without their names."""
+    found = _endpoints(record)
+    return {name: replace(each, aliases=None, dns_names=None, links=None) for name, each in found.items()}
 
 
 def _endpoint(record: ContainerRecord, endpoint: Endpoint) -> EndpointSettings:
