@@ -196,7 +196,11 @@ def test_the_cache_is_shown_and_given_back(dockless: Run, write: Write) -> None:
     assert any(row["Description"].startswith("RUN --mount=type=cache") for row in rows)
     assert "Total:" in dockless("builder", "du").stdout
     assert dockless("builder", "prune", "-f", "--filter", "until=24h").stdout == "Total:\t0B\n"
-    assert mount["ID"] in dockless("builder", "prune", "-f").stdout
+    for other in ("id=nothing", "type=frontend", "parent=x", "inuse=true", "shared=true", "description=RUN x"):
+        assert dockless("builder", "prune", "-f", "--filter", other).stdout == "Total:\t0B\n", other
+    wanted = ("builder", "prune", "-f", "--filter", "type=exec.cachemount", "--filter", f"id={mount['ID'][:12]}")
+    assert dockless(*wanted).stdout.count(mount["ID"]) == 1
+    assert dockless("builder", "prune", "-f").stdout != "Total:\t0B\n"
     assert dockless("builder", "du", "--format", "json").stdout == ""
 
 

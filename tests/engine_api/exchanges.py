@@ -119,6 +119,13 @@ IMAGES = [
     Step("GET", "/images/imported:t/history"),
     Step("POST", "/images/nothing/push?tag=1", headers={"X-Registry-Auth": "e30="}),
     Step("POST", "/images/nothing/push?tag=1"),
+    Step("POST", "/images/nothing/push?tag=1", headers={"X-Registry-Auth": "placeholder"}),
+    # A tag of its own takes the place of the name's.
+    Step("POST", f"/images/{IMAGE}/tag?repo=retagged:one&tag=two"),
+    Step("GET", "/images/retagged:two/json"),
+    Step("POST", f"/images/{IMAGE}/tag?repo=retagged@sha256:{'0' * 64}&tag=two"),
+    Step("POST", "/images/retagged:two/push?tag=three"),
+    Step("DELETE", "/images/retagged:two"),
     Step("POST", "/images/example.test/box/push?tag=two", headers={"X-Registry-Auth": "e30="}),
     Step("DELETE", "/images/example.test/box:one"),
     Step("DELETE", "/images/nothing"),

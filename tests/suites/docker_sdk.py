@@ -4,34 +4,18 @@
 
 Downloads the SDK's source distribution (the last that carries its tests) with pip, installs that version into an
 environment of its own, makes the images that the tests name from the busybox stand-in, and runs the tests with
-`DOCKER_HOST` at an engine of our own, in a mount namespace whose mounts are shared, as on a machine with systemd. What
-is left out stands in `LEFT_OUT`, with the reason. Takes about two minutes; needs root, pip and the package index.
+`DOCKER_HOST` at an engine of our own (`suite.py`). What is left out stands in `LEFT_OUT`, with the reason. Takes about
+two minutes; needs root, pip and the package index.
 """
 
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import venv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-VERSION = "7.0.0"
-# `requests` 2.32 changed what this version of the SDK builds on.
-NEEDED = (
-    f"docker=={VERSION}",
-    "requests<2.32",
-    "websocket-client",
-    "paramiko",
-    "pytest",
-    "pytest-timeout",
-    "setuptools",
-)
-COMMAND = (sys.executable, "-P", "-m", "dockless.cli")
+from suite import Dockless, Suite, main
+
 IMAGE = "FROM busybox\nRUN mkdir -p /var/opt && echo postgres:x:70:70::/var:/bin/sh >>/etc/passwd\n"
 NAMES = ("alpine:3.10", "alpine:latest", "busybox:latest", "hello-world:latest")
-IN_SHARED_MOUNTS = ("unshare", "--mount", "--propagation", "shared")
 
 SWARM = "a swarm: one engine alone here"
 SIX = "an IPv6 address on a network without IPv6, which Docker does not give either"
@@ -72,86 +56,24 @@ LEFT_OUT: Mapping[str, str] = {
 }
 
 
-def main() -> int:
-    arguments = sys.argv[1:]
-    keep = "--keep" in arguments
-    base = Path(tempfile.mkdtemp(prefix="dockless-suite-"))
-    try:
-        return run(base, [argument for argument in arguments if argument != "--keep"])
-    finally:
-        if keep:
-            print(f"kept: {base}")
-        else:
-            shutil.rmtree(base, ignore_errors=True)
-
-
-def run(base: Path, arguments: Sequence[str]) -> int:
-    sources = fetch(base)
-    venv.create(base / "venv", with_pip=True)
-    python = base / "venv/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "-q", *NEEDED], check=True)
-    environ = environment(base)
-    make_images(base, environ)
-    serving = subprocess.Popen(
-        [*IN_SHARED_MOUNTS, *COMMAND, "serve"], env=environ, stdout=subprocess.PIPE, text=True, cwd=base
-    )
-    assert serving.stdout is not None
-    host = serving.stdout.readline().strip().removeprefix("export DOCKER_HOST=")
-    try:
-        tests = sources / "tests/integration"
-        chosen = [f"--deselect=tests/integration/{name}" for name in LEFT_OUT if "::" in name]
-        chosen += [f"--ignore={tests / name}" for name in LEFT_OUT if "::" not in name]
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=60", "-rfE", *chosen]
-        settings = {**environ, "DOCKER_HOST": host}
-        done = subprocess.run([*command, *(arguments or [tests])], cwd=sources, env=settings)
-        return done.returncode
-    finally:
-        clean(environ)
-        serving.terminate()
-        serving.wait(30)
-
-
-def fetch(base: Path) -> Path:
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(base)]
-    subprocess.run([*pip, f"docker=={VERSION}"], check=True)
-    (archive,) = base.glob("docker-*.tar.gz")
-    shutil.unpack_archive(archive, base, filter="data")
-    return base / f"docker-{VERSION}"
-
-
-def environment(base: Path) -> dict[str, str]:
-    (base / "home").mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "DOCKLESS_"))}
-    own = {"DOCKLESS_ROOT": str(base / "root"), "DOCKLESS_IDLE_SECONDS": "2", "HOME": str(base / "home")}
-    # From where it was started, this command may read a configuration of pip's that is in the home folder.
-    return kept | own
-
-
-def make_images(base: Path, environ: Mapping[str, str]) -> None:
-    """In the same mounts as the engine that the tests use: the first command starts it."""
-
-    def dockless(*arguments: str) -> None:
-        subprocess.run(
-            [*IN_SHARED_MOUNTS, *COMMAND, *arguments], env=environ, cwd=base, check=True, capture_output=True
-        )
-
-    (base / "root").mkdir()
-    (base / "image").mkdir()
-    (base / "image/Dockerfile").write_text(IMAGE)
+def make_images(dockless: Dockless, folder: Path) -> None:
+    (folder / "Dockerfile").write_text(IMAGE)
     dockless("pull", "-q", "busybox")
-    dockless("image", "build", "-q", "-t", "made", "image")
+    dockless("image", "build", "-q", "-t", "made", ".")
     for name in NAMES:
         dockless("tag", "made", name)
     dockless("rmi", "made")
 
 
-def clean(environ: Mapping[str, str]) -> None:
-    """Tests that fail leave containers."""
-    command = [*COMMAND, "container", "ls", "-aq"]
-    found = subprocess.run(command, env=environ, capture_output=True, text=True).stdout.split()
-    if found:
-        subprocess.run([*COMMAND, "container", "rm", "-f", "-v", *found], env=environ, capture_output=True)
-
+SUITE = Suite(
+    package="docker",
+    version="7.0.0",
+    # `requests` 2.32 changed what this version of the SDK builds on.
+    needed=("requests<2.32", "websocket-client", "paramiko", "setuptools"),
+    tests="tests/integration",
+    make_images=make_images,
+    left_out=LEFT_OUT,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(SUITE))

@@ -212,6 +212,8 @@ def test_credentials_survive_the_header() -> None:
     assert auth.parse_auth(auth.auth_header(found)) == found
     assert auth.parse_auth(auth.auth_header(found).rstrip("=")) == found
     assert auth.parse_auth("") is None
+    # What clients without credentials send, and Docker takes.
+    assert auth.parse_auth("placeholder") is auth.parse_auth("not base64!") is None
     assert auth.parse_auths(auth.auths_header({"r": found})) == {"r": found}
     with pytest.raises(BadParameter):
-        auth.parse_auth("not base64!")
+        auth.parse_auths("not base64!")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -120,8 +120,11 @@ class BuildCache:
         """The diff ids that the cache needs: what a collector of layers has to keep."""
         return {row[0] for row in self._database.connection.execute("SELECT DISTINCT diff_id FROM build_cache")}
 
-    def prune(self, *, unused_for: float = 0.0, keep_bytes: int = 0) -> list[Record]:
-        """Forgets what was not used for so many seconds, oldest first, as long as more than `keep_bytes` stay.
+    def prune(
+        self, chosen: Collection[str] | None = None, *, unused_for: float = 0.0, keep_bytes: int = 0
+    ) -> list[Record]:
+        """Forgets what was not used for so many seconds, oldest first, as long as more than `keep_bytes` stay; of that,
+        what has one of the keys `chosen`, where these are given.
 
         The answer is what was forgotten; the layers go with the next collection.
         """
@@ -129,6 +132,8 @@ class BuildCache:
         kept = sum({record.diff_id: record.size for record in self.records()}.values())
         gone: list[Record] = []
         for record in reversed(self.records()):
+            if chosen is not None and record.key not in chosen:
+                continue
             if record.used > latest or (keep_bytes and kept <= keep_bytes):
                 continue
             self.forget(record.key)

@@ -5,7 +5,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -74,12 +74,13 @@ class CacheMounts:
         with self._changed:
             return sorted(self._folders(), key=lambda found: found.name)
 
-    def prune(self, used_before: float) -> "builtins.list[CacheFolder]":
-        """Removes the folders that no step has now, or had since `used_before` (seconds since the epoch)."""
+    def prune(self, used_before: float, chosen: Collection[str] | None = None) -> "builtins.list[CacheFolder]":
+        """Removes the folders that no step has now, or had since `used_before` (seconds since the epoch); of these, the
+        `chosen` ones, where any are named."""
         gone = []
         with self._changed:
             for found in self._folders():
-                if found.in_use or found.used > used_before:
+                if found.in_use or found.used > used_before or (chosen is not None and found.folder not in chosen):
                     continue
                 self._used(found.folder).unlink(missing_ok=True)
                 trash = self._root / f"{found.folder}.gone"

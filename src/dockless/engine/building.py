@@ -7,6 +7,7 @@ A context that comes as an archive is unpacked into a folder that is gone after 
 import asyncio
 import contextlib
 import functools
+import re
 import tarfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -74,14 +75,16 @@ class Building:
         return self._build(await lending.take(query.lending, body), query)
 
     async def prune(self, *, all: bool, keep_storage: int, filters: Filters) -> BuildPruneResponse:
-        """What no build has used for as long as the filter `until` (or `unused-for`) says, the oldest first."""
+        """What no build has used for as long as the filter `until` (or `unused-for`) says, the oldest first; of that,
+        what the other filters choose. Raises BadParameter."""
         now = time.time_ns()
         limits = [now - parse_time(text, now) for key in ("until", "unused-for") for text in filters.wanted(key)]
         unused_for = max(limits, default=0) / 1e9
+        chosen = {record.id for record in self.records() if _chosen(record, filters)}
         cache = self._builder.cache
-        gone = await asyncio.to_thread(cache.prune, unused_for=unused_for, keep_bytes=keep_storage)
+        gone = await asyncio.to_thread(cache.prune, chosen, unused_for=unused_for, keep_bytes=keep_storage)
         mounts = self._builder.cache_mounts
-        folders = [] if keep_storage else await asyncio.to_thread(mounts.prune, now / 1e9 - unused_for)
+        folders = [] if keep_storage else await asyncio.to_thread(mounts.prune, now / 1e9 - unused_for, chosen)
         collected = await asyncio.to_thread(self._store.collect, self._keep())
         return BuildPruneResponse(
             caches_deleted=(*(record.key for record in gone), *(found.folder for found in folders)) or None,
@@ -216,6 +219,22 @@ class Building:
                     self._store.remove(name, force=True)
         except (CannotObtain, ImageError, ValueError) as error:
             say(f"cache from {name} is not used: {error}")
+
+
+def _chosen(record: BuildCacheRecord, filters: Filters) -> bool:
+    """`id` is a pattern, as in BuildKit. Nothing here has a parent. Raises BadParameter."""
+    states = {"inuse": record.in_use, "shared": record.shared, "private": not record.shared}
+    try:
+        named = not filters.wanted("id") or any(re.search(text, record.id) for text in filters.wanted("id"))
+    except re.error as error:
+        raise BadParameter(f"invalid filter 'id={list(filters.wanted('id'))}': {error}") from error
+    return (
+        named
+        and not filters.wanted("parent")
+        and filters.accepts("type", record.type)
+        and filters.accepts("description", record.description)
+        and all(filters.flag(name) in (None, state) for name, state in states.items())
+    )
 
 
 def _fetched(

@@ -21,6 +21,7 @@ from dockless.dockerfile.words import WordError
 from dockless.engine.changes import is_stub
 from dockless.engine.lifecycle import cgroup_path
 from dockless.engine.records import ContainerRecord
+from dockless.engine.transfers import new_name
 from dockless.engine.walking import folders
 from dockless.images.config import ContainerConfig as ImageContainerConfig
 from dockless.images.config import Healthcheck, History, ImageConfig, RootFs
@@ -30,7 +31,6 @@ from dockless.images.trees import remove_tree
 from dockless.linux import cgroups
 from dockless.places import Places
 from dockless.registry.platform import Platform
-from dockless.registry.reference import InvalidReference, Reference
 from dockless.wire.config import ContainerConfig
 from dockless.wire.errors import BadParameter, NotFound
 from dockless.wire.times import rfc3339
@@ -57,7 +57,7 @@ async def commit(places: Places, store: ImageStore, record: ContainerRecord, wis
     base = store.resolve(record.image_id)
     if base is None:
         raise NotFound(f"No such image: {record.image_id}")
-    names = [_reference(wish)] if wish.repo else []
+    names = [new_name(wish.repo, wish.tag)] if wish.repo else []
     config = changed(configured(record, wish.config), wish.changes)
     stands = record.running and record.state.status != "paused" and wish.pause
     group = cgroup_path(record)
@@ -83,13 +83,6 @@ def _while_it_lives(act: Callable[[str], None], group: str) -> bool:
             raise
         return False
     return True
-
-
-def _reference(wish: Wish) -> Reference:
-    try:
-        return Reference.parse(f"{wish.repo}:{wish.tag}" if wish.tag else wish.repo)
-    except InvalidReference as error:
-        raise BadParameter(str(error)) from error
 
 
 def _stored(places: Places, store: ImageStore, record: ContainerRecord) -> str:

@@ -13,7 +13,7 @@ from dockless.engine.building import Building
 from dockless.engine.events import Events
 from dockless.engine.obtaining import CannotObtain, Obtaining, Wish
 from dockless.engine.records import ContainerRecord
-from dockless.engine.transfers import Transfers, parsed
+from dockless.engine.transfers import Transfers, new_name, parsed
 from dockless.images import config as image_config
 from dockless.images.progress import PullEvent
 from dockless.images.store import Image, ImageConflict, ImageStore, NoSuchImage, Removed
@@ -207,12 +207,12 @@ class Images:
 
     async def tag(self, name: str, *, repo: str, tag: str) -> None:
         image = self.find(name)
-        wanted = f"{repo}:{tag}" if tag else repo
+        wanted = new_name(repo, tag)
         try:
             self._store.tag(image.id, wanted, like=name)
         except InvalidReference as error:
             raise BadParameter(str(error)) from error
-        self._events.publish("image", "tag", image.id, {"name": wanted})
+        self._events.publish("image", "tag", image.id, {"name": wanted.familiar})
 
     async def prune(self, *, filters: Filters) -> ImagePruneResponse:
         """Images without a name; with the filter `dangling=false` all that no container uses."""
@@ -236,10 +236,7 @@ class Images:
     async def pull(
         self, from_image: str, *, tag: str, platform: str, auth: AuthConfig | None, stand_ins: bool = True
     ) -> AsyncIterator[Progress]:
-        try:
-            reference = Reference.parse(_with_tag(from_image, tag))
-        except InvalidReference as error:
-            raise BadParameter(str(error)) from error
+        reference = parsed(from_image, tag)
         if platform:
             _platform(platform)
         wish = Wish(reference, platform, _credentials(auth), stand_ins)
@@ -276,7 +273,7 @@ class Images:
         changes: Sequence[str],
         platform: str = "",
     ) -> AsyncIterator[Progress]:
-        name = parsed(repo, tag) if repo else None
+        name = new_name(repo, tag) if repo else None
         wanted = _platform(platform) if platform else Platform.host()
         return self._counted(self._transfers.import_(content, name, message, changes, wanted))
 
@@ -439,12 +436,6 @@ def _platform(text: str) -> Platform:
 def _without_tag(name: str) -> Reference | None:
     """What the name stands for if it has neither tag nor digest."""
     return None if "@" in name or ":" in name.rpartition("/")[2] else Reference.parse(name)
-
-
-def _with_tag(name: str, tag: str) -> str:
-    if not tag:
-        return name
-    return f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}"
 
 
 def _credentials(auth: AuthConfig | None) -> Credentials | None:

@@ -197,9 +197,20 @@ class Transfers:
             raise ApiError(str(error), 500) from error
 
 
+def new_name(repo: str, tag: str) -> Reference:
+    """For an image that is made or named here. Raises BadParameter."""
+    if "@" in repo:
+        raise BadParameter("cannot import digest reference")
+    return parsed(repo, tag)
+
+
 def parsed(name: str, tag: str) -> Reference:
-    """Raises BadParameter."""
+    """Of the two parameters in which requests say it: `tag` (or a digest) takes the place of the name's own, as in
+    Docker. Raises BadParameter."""
     try:
-        return Reference.parse(f"{name}{'@' if tag.startswith('sha256:') else ':'}{tag}" if tag else name)
+        reference = Reference.parse(name)
+        if not tag:
+            return reference
+        return Reference.parse(f"{reference.canonical_repository}{'@' if tag.startswith('sha256:') else ':'}{tag}")
     except InvalidReference as error:
         raise BadParameter(str(error)) from error

@@ -30,9 +30,13 @@ class AuthResponse(Message, frozen=True, kw_only=True):
 
 
 def parse_auth(header: str) -> AuthConfig | None:
-    """`X-Registry-Auth`; `None` where it is empty. Raises `BadParameter`."""
-    data = unwrap(header, "X-Registry-Auth")
-    return decode(data, AuthConfig) if data else None
+    """`X-Registry-Auth`; `None` where it is empty or says nothing: as in Docker, since clients that have no credentials
+    send all kinds of words in it."""
+    try:
+        data = unwrap(header, "X-Registry-Auth")
+        return decode(data, AuthConfig) if data else None
+    except BadParameter:
+        return None
 
 
 def parse_auths(header: str) -> Mapping[str, AuthConfig]:
