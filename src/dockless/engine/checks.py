@@ -6,6 +6,7 @@
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_address, ip_network
+from pathlib import Path
 
 from dockless.engine.config_checks import check_mac
 from dockless.engine.log_files import BadOption, parse_options
@@ -180,12 +181,24 @@ def warnings(host: HostConfig) -> tuple[str, ...]:
     found = []
     available = cgroups.controllers()
     for controller, wanted, words in (
-        ("memory", host.memory, "memory limit capabilities or the cgroup is not mounted. Limitation discarded."),
-        ("cpu", host.nano_cpus or host.cpu_quota, "CPU CFS quota or the cgroup is not mounted. Quota discarded."),
+        (
+            "memory",
+            host.memory or host.memory_reservation or host.memory_swappiness not in (None, -1),
+            "memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
+        ),
+        (
+            "cpu",
+            host.nano_cpus or host.cpu_quota or host.cpu_period,
+            "CPU CFS quota or the cgroup is not mounted. Quota discarded.",
+        ),
         ("cpu", host.cpu_shares, "CPU shares or the cgroup is not mounted. Shares discarded."),
         ("cpuset", host.cpuset_cpus or host.cpuset_mems, "cpuset or the cgroup is not mounted. Cpuset discarded."),
         ("pids", (host.pids_limit or 0) > 0, "PIDs limit capabilities or the cgroup is not mounted. Limit discarded."),
-        ("blkio", host.blkio_weight, "Block I/O weight or the cgroup is not mounted. Weight discarded."),
+        (
+            "blkio",
+            host.blkio_weight or host.blkio_weight_device,
+            "Block I/O weight or the cgroup is not mounted. Weight discarded.",
+        ),
         (
             "blkio",
             host.blkio_device_read_bps or host.blkio_device_write_bps,
@@ -199,6 +212,8 @@ def warnings(host: HostConfig) -> tuple[str, ...]:
     ):
         if wanted and controller not in available:
             found.append(f"Your kernel does not support {words}")
+    if (host.blkio_weight or host.blkio_weight_device) and "blkio" in cgroups.layout().v1 and not _disk_with_weights():
+        found.append("Block I/O weights have no effect: no disk here has the scheduler bfq, which alone knows them.")
     if host.port_bindings and host.network_mode.startswith(("host", "container:")):
         found.append("Published ports are discarded when using host network mode")
     if host.cpu_count or host.cpu_percent or host.io_maximum_iops or host.io_maximum_bandwidth:
@@ -206,3 +221,7 @@ def warnings(host: HostConfig) -> tuple[str, ...]:
     if host.oom_kill_disable and not host.memory:
         found.append("OOM killer is disabled for the container, but no memory limit is set.")
     return tuple(found)
+
+
+def _disk_with_weights() -> bool:
+    return any("[bfq]" in file.read_text() for file in Path("/sys/block").glob("*/queue/scheduler"))
