@@ -54,6 +54,11 @@ def dockless(lane: Lane, command: Path) -> Side:
     return Side("dockless", lane, clean_environment(), (str(command), "compose"), (str(command),))
 
 
+def compose_alone(lane: Lane, peers: Path) -> Side:
+    """Docker Compose without an engine, for what needs none."""
+    return Side("docker", lane, clean_environment(), (str(_compose(peers)),), ())
+
+
 def install_dockless(folder: Path) -> Path:
     """The command of a fresh virtual environment that has this repository as users have it: no editable sources, no
     packages of the developers' own.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import configs
 from measure import Samples
 
 _SIDES = ("dockless", "docker")  # between which the ratio is
@@ -106,6 +107,11 @@ _BUILD_ROWS = (
 BUILDS = Table(
     "builds", ("what", "dockless", "BuildKit", "buildah", "ratio to BuildKit"), _BUILD_ROWS, (*_SIDES, "buildah")
 )
+_CONFIG_ROWS = (
+    Row("config", "`config` of a shop of 13 services, variables, anchors, profiles", _seconds),
+    *(Row(f"config {size}", f"`config --quiet` of {size:,} generated services", _seconds) for size in configs.SIZES),
+)
+CONFIG = Table("config", ("what", "dockless", "Docker Compose", "ratio"), _CONFIG_ROWS)
 ENGINE = Table("engines", ("what", "dockless", "dockerd", "ratio"), _ENGINE_ROWS)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import configs
 import engines
 import large
 import measure
@@ -22,11 +23,22 @@ import podman
 import report
 from lane import Lane
 from measure import Samples, by_turns
-from peers import COMPOSE_VERSION, REPOSITORY, Docker, Side, dockless, hand_over, install, install_dockless, make_images
+from peers import (
+    COMPOSE_VERSION,
+    REPOSITORY,
+    Docker,
+    Side,
+    compose_alone,
+    dockless,
+    hand_over,
+    install,
+    install_dockless,
+    make_images,
+)
 from stacks import EXAMPLE_IMAGES, TINY_IMAGE, example, many
 
 PAGE = REPOSITORY / "docs" / "performance.md"
-BLOCKS = ("stack", "many", "one", "rest", "cli", "crowd", "attach", "port", "log", "images")
+BLOCKS = ("stack", "many", "one", "rest", "cli", "crowd", "attach", "port", "log", "images", "config")
 
 
 def main() -> int:
@@ -50,14 +62,15 @@ def main() -> int:
     details = report.details(samples, facts)
     if options.json:
         print(report.as_json(samples, facts))
-    for which in (report.COMPOSE, report.ENGINE, report.IMAGES):
+    more = {report.COMPOSE: details, report.CONFIG: [*details[:3], *configs.details(samples)]}
+    for which in (report.COMPOSE, report.ENGINE, report.IMAGES, report.CONFIG):
         lines = report.table(which, samples, options.services)
         if len(lines) == 1:
             continue
         if not options.json:
             report.print_table(lines)
         if options.write:
-            report.write(PAGE, which.mark, lines, details if which is report.COMPOSE else details[:3])
+            report.write(PAGE, which.mark, lines, more.get(which, details[:3]))
     for note in (*details, *(samples.notes if options.verbose else ())) if not options.json else ():
         print(note)
     return 0
@@ -68,7 +81,7 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
     root.mkdir(exist_ok=True)
     stack, tiny = example(work), many(work, options.services)
     command = options.command or install_dockless(work / "venv")
-    with_stacks = set(options.only) != {"images"}
+    with_stacks, with_engines = set(options.only) - {"images", "config"}, set(options.only) != {"config"}
     if with_stacks:
         _say("images")
         make_images(command, root, stack)
@@ -78,7 +91,10 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
     with contextlib.ExitStack() as lanes:
         sides = [dockless(lanes.enter_context(Lane(work, root)), command)]
         versions = "none"
-        if not options.alone:
+        if not options.alone and not with_engines:
+            sides.append(compose_alone(lanes.enter_context(Lane(work, root)), options.peers))
+            versions = f"Docker Compose {COMPOSE_VERSION}"
+        elif not options.alone:
             lanes.callback(Docker.clean)
             docker = lanes.enter_context(Docker(lanes.enter_context(Lane(work, root)), options.peers, work))
             sides.append(docker)
@@ -105,6 +121,8 @@ def _measured(options: argparse.Namespace, work: Path) -> tuple[Samples, dict[st
             ("port", options.engine_rounds, engines.published_port),
             ("log", options.log_rounds, engines.log(socket)),
             ("images", options.image_rounds, large.images(work, options.peers)),
+            ("config", options.config_rounds, configs.pairs(configs.shop(work))),
+            ("config", options.config_rounds // 8 or 1, configs.growing(configs.generated(work))),
         ]
         for name, rounds, block in blocks:
             if name not in options.only:
@@ -149,6 +167,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--log-rounds", type=int, default=1, metavar="N", help="rounds of writing 1 GB")
     parser.add_argument("--image-rounds", type=int, default=3, metavar="N", help="rounds with an image of 500 MB")
+    parser.add_argument("--config-rounds", type=int, default=25, metavar="N", help="pairs of `config`")
     parser.add_argument("--services", type=int, default=30, metavar="N", help="services of the synthetic stack")
     parser.add_argument("--only", nargs="+", choices=BLOCKS, default=BLOCKS, help="these blocks alone")
     parser.add_argument("--alone", action="store_true", help="without the peer")

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,9 +51,19 @@ class Two(NamedTuple):
     theirs: TheirFolder
 
     def both(self, line: str) -> tuple[Said, Said]:
-        """Both at once: no command here is in the other's way."""
+        """Both at once: no command here is in the other's way. `NAME=VALUE` before the verb is for its environment
+        (`INPUT=a,b` are lines of its input), and `PROJECT` is the project's name."""
+        words = shlex.split(line)
+        verb = next((at for at, word in enumerate(words) if not re.match("[A-Z_]+=", word)), 0)
+        given = dict(word.split("=", 1) for word in words[:verb])
+        typed = "".join(f"{word}\n" for word in given.pop("INPUT", "").split(",") if word)
+
+        def told(folder: Folder) -> "subprocess.CompletedProcess[str]":
+            said = [word.replace("PROJECT", folder.path.name) for word in words[verb:]]
+            return replace(folder, engine=folder.engine | given).run("compose", *said, stdin=typed)
+
         with ThreadPoolExecutor(2) as pool:
-            ours, theirs = pool.map(lambda folder: folder.run("compose", *shlex.split(line)), self)
+            ours, theirs = pool.map(told, self)
         return Said.of(ours), Said.of(theirs)
 
 
@@ -93,7 +104,7 @@ def _warning(found: "re.Match[str]") -> str:
 
 _MOVES = (
     (r"\b(?:mine|them)([a-z]+)", r"\1"),
-    (r"-run-[0-9a-f]{12}\b", "-run-ID"),
+    (r"([-_])run[-_][0-9a-f]{12}\b", r"\1run\1ID"),
     (r"\b[0-9a-f]{64}\b", "ID"),
     (r"\b[0-9a-f]{12}\b", "ID"),
     (r"\b[0-9a-f]{13,14}…", "ID…"),
@@ -145,7 +156,8 @@ class Story:
         text = yaml.safe_load((STORIES / f"{name}.yaml").read_text())
         self._lines: list[str] = text["lines"].strip().splitlines()
         self._address = address
-        self._hashed = ".:/" not in str(text["files"])  # the folder's path is in the hash then
+        # The folder's path, or its name, is in the hash then.
+        self._hashed = not re.search(r"\.:/|PROJECT_NAME", str(text["files"]))
         self._projects = [f"mine{name}", f"them{name}"]
         folders = [base / project for project in self._projects]
         for folder in folders:
@@ -224,6 +236,8 @@ class Story:
             found += [
                 ("volume", _without_moving(each.name)) for each in client.volumes.list(filters=label).volumes or ()
             ]
+            tags = [tag for each in client.images.list() for tag in each.repo_tags if tag.startswith(project)]
+            found += [("image", _without_moving(tag)) for tag in tags]
         found += [(str(path.relative_to(folder)), _content(path)) for path in folder.rglob("*") if not path.is_dir()]
         return found, ids
 

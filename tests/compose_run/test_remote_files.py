@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from test_scenarios import REAL_COMPOSE, Folder
 
+import own_engine
 from dockless.compose.errors import ComposeError
 from dockless.compose.run.artifact import Layer, NoComposeArtifact, files_of, manifest_of
 from dockless.compose.run.remote import GitReference, RemoteFiles, git_reference
@@ -48,6 +49,7 @@ class Registry:
 
     address: str
     variables: dict[str, str]
+    data: Path
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +71,7 @@ def tls_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]
         process = subprocess.Popen([program, "serve", base / "registry.yml"], stdout=log, stderr=log)
     try:
         until(lambda: _listens(address))
-        yield Registry(address, {"SSL_CERT_FILE": str(base / "certificate")})
+        yield Registry(address, {"SSL_CERT_FILE": str(base / "certificate")}, base / "data")
     finally:
         process.kill()
         process.wait()
@@ -132,6 +134,55 @@ def test_what_is_published_is_what_docker_compose_publishes(author: Folder, tls_
 
 @pytest.mark.peer
 @needs_compose
+def test_an_application_takes_its_images_along(author: Folder, tls_registry: Registry, tmp_path: Path) -> None:
+    for name in ("app/web:1", "app/db:2"):
+        _push_image(author, tls_registry, name)
+    images = {"web": "app/web:1", "db": "app/db:2", "same": "app/web:1"}
+    listed = "".join(f"  {name}: {{image: '{tls_registry.address}/{image}'}}\n" for name, image in images.items())
+    author.write(f"services:\n{listed}")
+    (author.path / "compose.override.yaml").unlink()
+    engine = tls_registry.variables | {"DOCKLESS_ROOT": str(tmp_path / "root"), "DOCKLESS_IDLE_SECONDS": "1"}
+    with own_engine.serving(Folder(author.path, engine).environment) as address:
+        folder = Folder(author.path, author.engine | {"DOCKER_HOST": address})
+        ours = folder.run("compose", "publish", "-y", "--app", f"{tls_registry.address}/app/ours:1")
+        theirs = _theirs(folder, "publish", "-y", "--app", f"{tls_registry.address}/app/theirs:1")
+    assert (ours.returncode, theirs.returncode) == (0, 0), (ours.stderr, theirs.stderr)
+    assert _all_manifests(tls_registry, "app/ours") == _all_manifests(tls_registry, "app/theirs")
+    assert len(_all_manifests(tls_registry, "app/ours")) == 4  # the artifact, two images and their index
+
+
+def _push_image(folder: Folder, registry: Registry, name: str) -> None:
+    from dockless.client.artifacts import Artifacts
+    from dockless.registry.manifests import OCI_MANIFEST, Descriptor, Manifest, encode
+    from dockless.registry.reference import digest_of
+
+    layer, configuration = f"the layer of {name}".encode(), b'{"architecture": "amd64", "os": "linux"}'
+    to = Artifacts(f"{registry.address}/{name}", folder.environment, writes=True)
+    described = []
+    for content, kind in ((configuration, "config.v1+json"), (layer, "layer.v1.tar")):
+        to.send(content)
+        media_type = f"application/vnd.oci.image.{kind}"
+        described.append(Descriptor(media_type, len(content), digest_of(content)))
+    to.publish(encode(Manifest(described[0], media_type=OCI_MANIFEST, layers=(described[1],))))
+
+
+def _all_manifests(registry: Registry, repository: str) -> list[str]:
+    """All that a repository has, without the time and what depends on it."""
+    store = registry.data / "docker/registry/v2"
+    found = []
+    for each in (store / "repositories" / repository / "_manifests/revisions/sha256").iterdir():
+        manifest = json.loads((store / f"blobs/sha256/{each.name[:2]}/{each.name}/data").read_text())
+        manifest.get("annotations", {}).pop("org.opencontainers.image.created", None)
+        if "subject" in manifest:
+            manifest["subject"]["digest"] = ""
+            # Theirs names an image once for each service.
+            manifest["manifests"] = sorted({json.dumps(each, sort_keys=True) for each in manifest["manifests"]})
+        found.append(json.dumps(manifest, sort_keys=True))
+    return sorted(found)
+
+
+@pytest.mark.peer
+@needs_compose
 def test_a_published_project_is_read_by_both_tools_alike(author: Folder, tls_registry: Registry) -> None:
     name = f"{tls_registry.address}/me/shared:1"
     author.ok("compose", "publish", "-y", "--with-env", name)
@@ -168,7 +219,6 @@ def test_a_published_project_is_run_by_its_name(
         ("y\n", "--with-env", 0, "TOKEN=abc"),
         ("y\n", "", 1, 'service "b" has env_file declared.'),
         ("", "-y --oci-version 7", 1, "unsupported OCI version: 7"),
-        ("", "-y --app", 1, "--app is not supported"),
     ],
 )
 def test_nothing_is_published_that_nobody_agreed_to(

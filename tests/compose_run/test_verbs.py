@@ -35,6 +35,22 @@ def test_a_services_container_is_committed_and_exported(folder: Folder) -> None:
     assert (done.returncode, "no such service: nobody" in done.stderr) == (1, True)
 
 
+READER = """
+services:
+  a:
+    image: busybox
+    command: sh -c 'while read x; do echo got $$x; echo wrong >&2; [ $$x = end ] && exit 4; done; exit 5'
+    stdin_open: true
+"""
+
+
+def test_attach_carries_what_is_typed_and_brings_all_output(folder: Folder) -> None:
+    folder.write(READER)
+    folder.ok("up", "-d")
+    done = folder.run("compose", "attach", "a", stdin="one\nend\n")
+    assert (done.returncode, done.stdout, done.stderr) == (4, "got one\ngot end\n", "wrong\nwrong\n")
+
+
 def test_dry_run_may_stand_after_the_verb_and_does_nothing(folder: Folder) -> None:
     folder.write(ONE)
     assert "Container p-a-1  create" in folder.ok("up", "--dry-run", "-d")

@@ -5,8 +5,14 @@ those that do). Both say the same with the same exit status, but for what `DIFFE
 """
 
 import json
+import re
+import subprocess
+import tarfile
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
 from typing import NamedTuple
 
 import pytest
@@ -241,3 +247,72 @@ def test_output_of_two_services_is_told_apart(two: Compared) -> None:
     """In which order the containers come is not settled by theirs."""
     ours, theirs = two.both("logs")
     assert sorted(ours.out.splitlines()) == sorted(theirs.out.splitlines())
+
+
+def test_an_archive_goes_in_and_comes_out(two: Compared) -> None:
+    found = []
+    for folder, name in zip(two.two, ("mine", "them"), strict=True):
+        folder.ok("compose", "cp", "-", "web:/data", stdin=_archive(name))
+        found.append(
+            [
+                line.split()[:5]
+                for line in folder.ok("compose", "exec", "-T", "web", "ls", "-ln", f"/data/{name}").splitlines()
+            ]
+        )
+        with tarfile.open(fileobj=BytesIO(folder.ok("compose", "cp", f"web:/data/{name}", "-").encode())) as archive:
+            found[-1] += [(each.mode, each.uid, each.size) for each in archive]
+    assert found[0] == found[1]
+
+
+def _archive(name: str) -> str:
+    made = BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode, entry.uid, entry.gid = 5, 0o640, 7, 8
+        archive.addfile(entry, BytesIO(b"hello"))
+    return made.getvalue().decode()
+
+
+def test_a_container_is_exported_to_standard_output(two: Compared) -> None:
+    found = []
+    for folder in two.two:
+        done = subprocess.run(
+            folder.command("compose", "export", "db"), cwd=folder.path, env=folder.environment, capture_output=True
+        )
+        with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+            found.append((done.returncode, sorted(archive.getnames())))
+    assert found[0] == found[1]
+    assert "bin/sh" in found[0][1]
+
+
+@pytest.mark.parametrize("line", ["events", "events --json", "events --json web"])
+def test_events_are_the_same(two: Compared, line: str) -> None:
+    """Those after a time, so that nobody has to be quick."""
+    since = str(time.time())
+    for service in ("db", "web"):
+        two.two.ours.ok("compose", "exec", "-T", service, "echo", "said")
+    words = [*line.split(), "--since", since]
+    said = [_events(folder, words, 3 if "web" in words else 6) for folder in two.two]
+    ours, theirs = (plain("\n".join(lines)) for lines in said)
+    assert ours == theirs
+
+
+def _events(folder: Folder, words: list[str], count: int) -> list[str]:
+    """The first so many lines that tell of an exec of ours: db's health checks are others."""
+    command = folder.command("compose", *words)
+    with subprocess.Popen(command, cwd=folder.path, env=folder.environment, stdout=subprocess.PIPE, text=True) as told:
+        assert told.stdout is not None
+        given_up = threading.Timer(60, told.kill)
+        given_up.start()
+        found: list[str] = []
+        ids: set[str] = set()
+        for line in told.stdout:
+            if ": echo said" in line:
+                ids |= set(re.findall(r"execID\W+(\w{64})", line))
+            if any(each in line for each in ids):
+                found.append(line)
+            if len(found) == count:
+                break
+        given_up.cancel()
+        told.kill()
+    return found

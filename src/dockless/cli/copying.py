@@ -117,6 +117,7 @@ def copy_in(client: Client, container: str, source: str, destination: str, *, ar
     """From this machine to a container; `-` reads an archive from standard input."""
     containers = client.containers
     if source == "-":
+        _check_folder(client, container, destination)
         containers.archive_put(container, path=destination, content=iter(lambda: sys.stdin.buffer.read(_CHUNK), b""))
         return
     path = Path(source)
@@ -146,6 +147,18 @@ def copy_in(client: Client, container: str, source: str, destination: str, *, ar
         no_overwrite_dir_non_dir=True,
         copy_uid_gid=archive,
     )
+
+
+def _check_folder(client: Client, container: str, path: str) -> None:
+    """An archive is unpacked into a folder. Raises `Failure`."""
+    try:
+        stat = client.containers.archive_stat(container, path=path)
+        if stat.mode & _LINK:
+            stat = client.containers.archive_stat(container, path=f"{path}/.")
+    except NotFound:
+        stat = None
+    if stat is None or not stat.mode & _FOLDER:
+        raise Failure(f'destination "{container}:{path}" must be a directory')
 
 
 def _pack(path: Path, name: str, *, follow: bool) -> Iterator[bytes]:

@@ -41,7 +41,8 @@ class LogView:
 
     def short(self, name: str) -> str:
         """Without the project's name, as Docker Compose shows it."""
-        return name.removeprefix(f"{self._project}-") if self._project else name
+        prefixes = (f"{self._project}-", f"{self._project}_")
+        return name[len(prefixes[0]) :] if self._project and name.startswith(prefixes) else name
 
     def write(self, name: str, stream: int, data: bytes) -> None:
         """Output of a container as it comes; a line is shown when it is complete."""

@@ -5,7 +5,6 @@ few escape sequences of our own: a library's import would cost more than the who
 """
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -219,8 +218,3 @@ def _most_telling(lines: list[_Line], rows: int) -> list[_Line]:
     room = max(rows - len(busy), 0)
     keep = {id(line) for line in [*busy[: max(rows, 1)], *(done[-room:] if room else [])]}
     return [line for line in lines if id(line) in keep]
-
-
-def standard(mode: str = "auto") -> Progress:
-    """Progress on this process's standard error."""
-    return progress_for(sys.stderr, mode, os.environ)

@@ -3,16 +3,20 @@
 Both are made when they are first needed, and each costs its imports only then.
 """
 
+import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from msgspec import Struct, field
 
+from dockless.cli import manners
 from dockless.cli.environment import of_process
 from dockless.cli.failure import Failure
 from dockless.cli.output import note
+from dockless.compose.truth import means_yes
 
 if TYPE_CHECKING:
     from dockless.cli.progress import Progress
@@ -35,9 +39,9 @@ class Session(Struct, dict=True):
     profiles: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     project_directory: str = ""
-    ansi: str = "auto"
-    progress_mode: str = "auto"
-    parallel: int = -1
+    ansi_asked: str = ""
+    progress_asked: str = ""
+    parallel: int | None = None
     dry_run: bool = False
     compatibility: bool = False
     all_resources: bool = False
@@ -106,15 +110,20 @@ class Session(Struct, dict=True):
             profiles=self.profiles,
             services=tuple(services),
             all_resources=self.all_resources,
+            compatibility=self.compatibility,
             fetch=self.fetch,
             **cast(dict[str, Any], settings),
         )
 
     def load_with(self, options: "LoadOptions", *, quiet: bool = False) -> "Project":
-        """Loads, and prints the warnings unless `quiet`, each once a command. Raises `ComposeError`."""
+        """Loads, and prints the warnings unless `quiet`, each once a command. Raises `ComposeError`, `Failure`."""
         from dockless.compose.load import load
 
         project = load(options)
+        for name in manners.FROM_ENV_FILES:
+            if name not in self.environ and name in project.environment:
+                self.environ[name] = project.environment[name]
+        _ = self.progress_mode, self.width  # what they refuse is refused before anything is done
         if not quiet:
             for warning in project.warnings:
                 if warning not in self._told:
@@ -176,10 +185,36 @@ class Session(Struct, dict=True):
             raise Failure(f"resolving credentials failed: {error}") from error
 
     def progress(self, *, quiet: bool = False) -> "Progress":
-        from dockless.cli.progress import standard
+        from dockless.cli.progress import progress_for
 
-        mode = "quiet" if quiet else self.progress_mode
-        return standard("plain" if mode == "auto" and self.ansi == "never" else mode)
+        return progress_for(self.told, "quiet" if quiet else self.progress_mode, os.environ)
+
+    def plain_progress(self) -> "Progress":
+        """In plain lines: a block that is redrawn would fight with the services' output."""
+        from dockless.cli.progress import progress_for
+
+        mode = self.progress_mode
+        return progress_for(self.told, "plain" if mode in ("auto", "tty") else mode, os.environ)
+
+    @property
+    def told(self) -> TextIO:
+        """Where it is told what is done."""
+        return sys.stdout if means_yes(self.environ.get("COMPOSE_STATUS_STDOUT")) else sys.stderr
+
+    @property
+    def ansi(self) -> str:
+        """`never`, `always` or `auto`."""
+        return manners.ansi(self.ansi_asked, self.environ)
+
+    @property
+    def progress_mode(self) -> str:
+        """`auto`, `tty`, `plain`, `json` or `quiet`. Raises `Failure`."""
+        return manners.progress(self.progress_asked, self.ansi, self.environ)
+
+    @property
+    def width(self) -> int:
+        """How much is done at once; less than 1 for no limit. Raises `Failure`."""
+        return manners.parallel(self.parallel, self.environ)
 
 
 def warn(text: str) -> None:

@@ -313,7 +313,8 @@ class Project(Extensible, frozen=True, kw_only=True):
 
     `working_dir` is the absolute project directory, `compose_files` the absolute paths of the files given (not of the
     included ones; `-` for standard input), `environment` what interpolation saw (the process's environment over that
-    of the env files), `profiles` the active ones, `warnings` sentences for the user as Docker Compose words them.
+    of the env files), `profiles` the active ones, `warnings` sentences for the user as Docker Compose words them,
+    `separator` what stands between the parts of containers' and images' names.
     """
 
     name: str = ""
@@ -330,3 +331,4 @@ class Project(Extensible, frozen=True, kw_only=True):
     disabled_secrets: Mapping[str, FileObject] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    separator: str = "-"

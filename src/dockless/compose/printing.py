@@ -86,7 +86,7 @@ def profiles(project: Project) -> str:
 def images(project: Project) -> str:
     """`config --images`: each enabled service's image, `{project}-{service}` where it is only built."""
     return _lines(
-        service.image or f"{project.name}-{service.name}"
+        service.image or f"{project.name}{project.separator}{service.name}"
         for name in in_dependency_order(project)
         if (service := project.services[name]).provider is None
     )

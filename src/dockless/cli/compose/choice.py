@@ -79,4 +79,4 @@ def carry_out(session: Session, plan: "Plan") -> None:
     with session.progress() as progress:
         for warning in plan.warnings:
             progress.line(f"WARN[0000] {warning}")
-        execute(plan, Context(session.client, progress), width=session.parallel)
+        execute(plan, Context(session.client, progress), width=session.width)

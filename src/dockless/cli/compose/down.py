@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dockless.cli.compose.choice import carry_out, check_services, choose, pre_stop_hooks
-from dockless.cli.compose.options import services_argument, timeout_option
+from dockless.cli.compose.options import orphans_option, services_argument, timeout_option
+from dockless.cli.manners import ignores_orphans, removes_orphans
 from dockless.cli.output import echo, note
 from dockless.cli.session import Session, pass_session, warn
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("down", short_help="Stop and remove containers, networks")
-@click.option("--remove-orphans", is_flag=True, help="Remove containers for services not defined in the Compose file")
+@orphans_option
 @click.option(
     "--rmi",
     type=click.Choice(["local", "all"]),
@@ -37,7 +38,7 @@ def down(
     session: Session,
     /,
     services: tuple[str, ...],
-    remove_orphans: bool,
+    remove_orphans: bool | None,
     rmi: str | None,
     timeout: int | None,
     volumes: bool,
@@ -47,6 +48,7 @@ def down(
     from dockless.compose.run.teardown import down_plan
 
     project, name = session.project_or_name()
+    remove_orphans = removes_orphans(remove_orphans, session.environ)
     observed = observe(session.client, name)
     check_services(services, project, observed.containers)
     # As with Docker Compose, what `run` started is left alone unless --remove-orphans asks for it.
@@ -57,7 +59,7 @@ def down(
         known = project.services.keys() | project.disabled_services.keys()
         orphans = sorted(each.name for each in chosen if each.service not in known)
         chosen = [each for each in chosen if each.service in project.services]
-        if orphans:
+        if orphans and not ignores_orphans(session.environ, removing=False):
             warn(
                 f"Found orphan containers ([{' '.join(orphans)}]) for this project. If you removed or renamed this "
                 "service in your compose file, you can run this command with the --remove-orphans flag to clean it up."
@@ -71,7 +73,7 @@ def down(
         observed,
         chosen,
         volumes=volumes,
-        images=_images(project, rmi, chosen, services) if rmi else (),
+        images=_images(session, project, name, rmi, chosen, services, orphans=remove_orphans) if rmi else (),
         timeout=timeout,
         part=bool(services),
         keep_volumes=external,
@@ -92,21 +94,27 @@ def down(
             take_down(project, provided, progress, session.environ)
 
 
-def _images(project: "Project | None", rmi: str, chosen: "Iterable[Existing]", services: tuple[str, ...]) -> list[str]:
-    """`local`: only those that Compose named itself."""
+def _images(
+    session: Session,
+    project: "Project | None",
+    name: str,
+    rmi: str,
+    chosen: "Iterable[Existing]",
+    services: tuple[str, ...],
+    *,
+    orphans: bool,
+) -> list[str]:
     from dockless.compose.run.names import default_image
+    from dockless.compose.run.own_images import images_to_remove
 
     if project is None:
-        return [each.summary.image for each in chosen] if rmi == "all" else []
-    found = []
-    for service in project.services.values():
-        if services and service.name not in services:
-            continue
-        if not service.image:
-            found.append(default_image(project.name, service.name))
-        elif rmi == "all":
-            found.append(service.image)
-    return found
+        named = {each.service: each.summary.image for each in chosen if not each.summary.image.startswith("sha256:")}
+        defaults = {}
+    else:
+        meant = [each for each in project.services.values() if not services or each.name in services]
+        named = {each.name: each.image for each in meant if each.image}
+        defaults = {each.name: default_image(project, each.name) for each in meant if not each.image}
+    return images_to_remove(session.client, name, named, defaults, used=rmi == "all", orphans=orphans)
 
 
 @click.command("rm", short_help="Removes stopped service containers")

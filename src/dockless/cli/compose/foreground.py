@@ -12,7 +12,7 @@ from dockless.cli.compose.menu import Menu, line, menu, wanted
 from dockless.cli.failure import Failure
 from dockless.cli.log_view import LogView
 from dockless.cli.output import echo, note
-from dockless.cli.progress import Progress, progress_for, wants_colour
+from dockless.cli.progress import wants_colour
 from dockless.cli.session import Session
 from dockless.compose.model import Project
 from dockless.compose.run.converge import UpOptions
@@ -238,11 +238,11 @@ class _Stage:
         }
         context = Context(
             self._session.client,
-            plain_progress(self._session),
+            self._session.plain_progress(),
             before_start=lambda name: self._foreground.attach(name, services.get(name, "")),
             announces_starts=False,
         )
-        return Execution(self._prepared.plan, context, width=self._session.parallel)
+        return Execution(self._prepared.plan, context, width=self._session.width)
 
     def _ended(self, ended: Ended) -> None:
         self._foreground.drain(ended.name, ended=not ended.restarts)
@@ -290,8 +290,8 @@ class _Stage:
             for each in containers_of(self._session.client, self._project.name)
             if each.service in self._asked and not each.one_off
         ]
-        context = Context(self._session.client, plain_progress(self._session))
-        execute(planner(found), context, width=self._session.parallel)
+        context = Context(self._session.client, self._session.plain_progress())
+        execute(planner(found), context, width=self._session.width)
 
     def _drain(self) -> None:
         for name in self._names:
@@ -312,12 +312,6 @@ def _rules(project: Project, services: tuple[str, ...]) -> "Watched":
     from dockless.cli.compose.watch import rules_of
 
     return rules_of(project, services)
-
-
-def plain_progress(session: Session) -> Progress:
-    """In plain lines: a block that is redrawn would fight with the services' output."""
-    mode = "plain" if session.progress_mode in ("auto", "tty") else session.progress_mode
-    return progress_for(sys.stderr, mode, os.environ)
 
 
 class _Background:

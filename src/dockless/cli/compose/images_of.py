@@ -4,7 +4,7 @@ import click
 
 from dockless.cli.compose.choice import choose
 from dockless.cli.compose.options import index_option
-from dockless.cli.docker.archives import write_archive
+from dockless.cli.docker.archives import check_output, write_archive
 from dockless.cli.failure import Failure
 from dockless.cli.output import note
 from dockless.cli.references import split_tag
@@ -59,6 +59,7 @@ def export(session: Session, /, service: str, index: int, output: str) -> None:
     if session.dry_run:
         note(f" {container.name}  would be exported to {output or 'standard output'}")
         return
+    check_output(output, "failed to export container")
     target = output or "standard output"
     with session.progress() as progress, session.client.containers.export(container.id) as archive:
         progress.report(container.name, f"export {container.name} to {target} Exporting", done=True)
@@ -83,6 +84,6 @@ def _container(session: Session, service: str, index: int) -> Existing:
     _, found = choose(session, [service])
     chosen = sorted((each for each in found if not index or each.number == index), key=lambda each: each.number)
     if not chosen:
-        number = f" #{index}" if index else ""
-        raise Failure(f'service "{service}" has no container{number}')
+        number = f" container #{index}" if index else ""
+        raise Failure(f'service "{service}" is not running{number}')
     return chosen[0]

@@ -202,4 +202,8 @@ def version(format_: str, short: bool) -> None:
     elif format_ == "json":
         echo(json_line({"version": __version__}))
     else:
-        echo(f"dockless compose version {__version__}")
+        echo(version_line())
+
+
+def version_line() -> str:
+    return f"dockless compose version {__version__}"

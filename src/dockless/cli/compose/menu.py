@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TextIO
 
+from dockless.compose.truth import means_yes
+
 WATCH, DETACH, LINE = "w", "d", "\n"
 _KEYS = (WATCH, DETACH, LINE)
 _ERASE = "\r\x1b[2K"
@@ -22,7 +24,7 @@ _ERASE = "\r\x1b[2K"
 
 def wanted(flag: bool | None, environ: Mapping[str, str]) -> bool:
     """What `--menu` says, else COMPOSE_MENU."""
-    return environ.get("COMPOSE_MENU", "").lower() in ("1", "t", "true") if flag is None else flag
+    return means_yes(environ.get("COMPOSE_MENU")) if flag is None else flag
 
 
 class Menu:

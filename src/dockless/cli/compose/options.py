@@ -14,6 +14,12 @@ timeout_option: Decorator = click.option(
 index_option: Decorator = click.option(
     "--index", type=int, default=0, help="Index of the container if service has multiple replicas"
 )
+orphans_option: Decorator = click.option(
+    "--remove-orphans/--no-remove-orphans",
+    is_flag=True,
+    default=None,
+    help="Remove containers for services not defined in the Compose file",
+)
 no_wait_option: Decorator = click.option(
     "--no-wait-for-ports",
     is_flag=True,

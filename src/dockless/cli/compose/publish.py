@@ -36,7 +36,7 @@ or remove sensitive data from your Compose configuration"""
 
 
 @click.command("publish", short_help="Publish compose application")
-@click.option("--app", is_flag=True, help="Published compose application, with its images (not supported)")
+@click.option("--app", is_flag=True, help="Published compose application (includes referenced images)")
 @click.option("--oci-version", default="", help="OCI image/artifact specification version (1.1, or 1.0)")
 @click.option("--resolve-image-digests", is_flag=True, help="Pin image tags to digests")
 @click.option("--with-env", is_flag=True, help="Include environment variables in the published OCI artifact")
@@ -48,8 +48,6 @@ def publish(session: Session, /, repository: str, **flags: Any) -> None:
     from dockless.compose.load.sources import is_remote
     from dockless.compose.run.publishing import documents_of
 
-    if flags["app"]:
-        raise Failure("--app is not supported: images stay where they are; `dockless push` uploads those built here")
     if flags["oci_version"] not in ("", "1.0", "1.1"):
         raise Failure(f"unsupported OCI version: {flags['oci_version']}")
     session.profiles = ("*",)
@@ -59,13 +57,15 @@ def publish(session: Session, /, repository: str, **flags: Any) -> None:
     if not flags["yes"] and not _allowed(session, project, layers, with_env=flags["with_env"]):
         return
     _push_images(session, project)
-    if flags["resolve_image_digests"]:
+    if flags["resolve_image_digests"] or flags["app"]:
         layers.append(_digests(session, project))
     with session.progress() as progress:
         progress.report(repository, "publishing", done=False)
         if not session.dry_run:
             try:
-                _send(session, repository, layers, flags["oci_version"])
+                manifest = _send(session, repository, layers, flags["oci_version"])
+                if flags["app"]:
+                    _send_images(session, project, repository, manifest)
             except BaseException:
                 progress.report(repository, "Error", done=True, failed=True)
                 raise
@@ -159,8 +159,8 @@ def _digests(session: Session, project: "Project") -> "Layer":
     return Layer("image-digests.yaml", printing.locked(pinned).encode())
 
 
-def _send(session: Session, repository: str, layers: "list[Layer]", version: str) -> None:
-    """Raises `Failure`."""
+def _send(session: Session, repository: str, layers: "list[Layer]", version: str) -> bytes:
+    """The manifest that was accepted. Raises `Failure`."""
     from dockless.client.artifacts import ArtifactError, Artifacts
     from dockless.compose.run.artifact import EMPTY, manifest_of
 
@@ -171,11 +171,31 @@ def _send(session: Session, repository: str, layers: "list[Layer]", version: str
         for layer in layers:
             artifacts.send(layer.content)
         try:
-            artifacts.publish(manifest_of(layers, created, typed=version != "1.0"))
+            manifest = manifest_of(layers, created, typed=version != "1.0")
+            artifacts.publish(manifest)
         except ArtifactError:
             if version:
                 raise
             # A registry from before OCI 1.1 takes no artifact type.
-            artifacts.publish(manifest_of(layers, created, typed=False))
+            manifest = manifest_of(layers, created, typed=False)
+            artifacts.publish(manifest)
     except ArtifactError as error:
         raise Failure(str(error)) from error
+    return manifest
+
+
+def _send_images(session: Session, project: "Project", repository: str, manifest: bytes) -> None:
+    """Copies the services' images into the artifact's repository, from registry to registry. Raises `Failure`."""
+    from dockless.client.artifacts import ArtifactError, Artifacts
+    from dockless.compose.run.artifact import Copied, index_of
+
+    copied: dict[str, Copied] = {}
+    try:
+        target = Artifacts(repository, session.environ, writes=True)
+        for name in dict.fromkeys(service.image for service in project.services.values() if service.image):
+            source = Artifacts(name, session.environ)
+            found = target.take(source)
+            copied[found.digest] = Copied(found.media_type, found.digest, found.size, *source.place)
+        target.publish_index(index_of(copied.values(), manifest))
+    except ArtifactError as error:
+        raise Failure(f"failed to copy images: {error}") from error

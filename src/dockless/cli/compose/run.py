@@ -1,12 +1,15 @@
 """`run`: a one-off container of a service."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dockless.cli.compose.options import stand_ins_option
+from dockless.cli.compose.remote_stack import confirm
 from dockless.cli.environment import labels, read_env_file, variables
 from dockless.cli.failure import Exit, Failure
+from dockless.cli.manners import ignores_orphans
 from dockless.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -54,6 +57,8 @@ def run(session: Session, /, service: str, **flags: Any) -> None:
     project = session.load([service])
     if service not in project.services:
         raise Failure(f"no such service: {service}")
+    if sys.stdin.isatty():  # another input is the service's
+        confirm(session, project, yes=False)
     container, tty = _create(session, project, service, flags)
     running = Running(
         detach=flags["detach"],
@@ -82,6 +87,7 @@ def _create(session: Session, project: "Project", service_name: str, flags: dict
     from dockless.compose.run.convert import OneOff
     from dockless.compose.run.execute import Context, execute
     from dockless.compose.run.images import ensure_images
+    from dockless.compose.run.names import one_off_name
     from dockless.compose.run.observe import containers_of
     from dockless.compose.run.plan import InjectFiles, Plan
     from dockless.compose.run.up import models_not_run
@@ -89,7 +95,7 @@ def _create(session: Session, project: "Project", service_name: str, flags: dict
     images = _images(session, flags)
     tty = (flags["tty"] or (default_tty() and flags["interactive"])) and not flags["no_tty"] and not flags["detach"]
     identity = slug()
-    name = flags["name"] or f"{project.name}-{service_name}-run-{identity[:12]}"
+    name = flags["name"] or one_off_name(project, service_name, identity)
     with session.progress(quiet=flags["quiet"]) as progress:
         project = session.provided(project, [service_name], progress, with_deps=not flags["no_deps"])
         service = project.services[service_name]
@@ -150,7 +156,9 @@ def _start_dependencies(
     names = [name for name in service.depends_on if name in project.services]
     if not names:
         return
-    options = UpOptions(remove_orphans=flags["remove_orphans"])
+    removing = flags["remove_orphans"]
+    ignoring = ignores_orphans(session.environ, removing=removing)
+    options = UpOptions(remove_orphans=removing, ignore_orphans=ignoring)
     prepared = prepare(
         session.client, project, names, options, _images(session, flags), session.converter(project), progress
     )
@@ -158,7 +166,7 @@ def _start_dependencies(
     await_dependencies(plan, project, service, prepared.observed, prepared.images, wait_for_ports=True)
     for warning in plan.warnings:
         progress.line(f"WARN[0000] {warning}")
-    execute(plan, Context(session.client, progress), width=session.parallel)
+    execute(plan, Context(session.client, progress), width=session.width)
 
 
 def _ensure_resources(session: Session, project: "Project", service: "Service", progress: "Reporter") -> None:
@@ -168,7 +176,7 @@ def _ensure_resources(session: Session, project: "Project", service: "Service", 
     from dockless.compose.run.observe import observe
 
     plan = resources_plan(project, observe(session.client, project.name), service, session.converter(project))
-    execute(plan, Context(session.client, progress), width=session.parallel)
+    execute(plan, Context(session.client, progress), width=session.width)
 
 
 def _overridden(service: "Service", flags: dict[str, Any], session: Session, *, tty: bool) -> "Service":

@@ -7,12 +7,14 @@ import click
 from dockless.cli.compose.options import (
     Decorator,
     no_wait_option,
+    orphans_option,
     parse_scale,
     services_argument,
     stand_ins_option,
 )
 from dockless.cli.compose.remote_stack import confirm
 from dockless.cli.failure import Exit, Failure
+from dockless.cli.manners import ignores_orphans, removes_orphans
 from dockless.cli.output import echo
 from dockless.cli.session import Session, pass_session
 
@@ -39,9 +41,7 @@ _SHARED: tuple[Decorator, ...] = (
         help="Recreate containers even if their configuration and image haven't changed",
     ),
     click.option("--no-recreate", is_flag=True, help="If containers already exist, don't recreate them"),
-    click.option(
-        "--remove-orphans", is_flag=True, help="Remove containers for services not defined in the Compose file"
-    ),
+    orphans_option,
     click.option("--scale", multiple=True, metavar="SERVICE=NUM", help="Scale SERVICE to NUM instances"),
     stand_ins_option,
     click.option("-y", "--yes", is_flag=True, help='Assume "yes" as answer to all prompts and run non-interactively'),
@@ -87,6 +87,8 @@ def up(session: Session, /, services: tuple[str, ...], **flags: Any) -> None:
     detach = flags["detach"] or flags["wait"] or flags["no_start"]
     _refuse_conflicts(flags, detach=flags["detach"] or (flags["watch"] and detach))
     project = session.load(services)
+    flags["remove_orphans"] = removes_orphans(flags["remove_orphans"], session.environ)
+    flags["ignore_orphans"] = ignores_orphans(session.environ, removing=flags["remove_orphans"])
     confirm(session, project, yes=flags["yes"])
     options = _up_options(flags, start=not flags["no_start"])
     if detach or session.dry_run:
@@ -147,7 +149,7 @@ def _detached(
         for warning in prepared.plan.warnings:
             progress.line(f"WARN[0000] {warning}")
         if not session.dry_run:
-            execute(prepared.plan, Context(session.client, progress), width=session.parallel)
+            execute(prepared.plan, Context(session.client, progress), width=session.width)
     if session.dry_run:
         print_plan(prepared)
 
@@ -196,7 +198,8 @@ def _up_options(flags: dict[str, Any], *, start: bool) -> "UpOptions":
         no_recreate=flags["no_recreate"],
         always_recreate_deps=flags.get("always_recreate_deps", False),
         renew_anonymous_volumes=flags.get("renew_anon_volumes", False),
-        remove_orphans=flags["remove_orphans"],
+        remove_orphans=flags["remove_orphans"] or False,
+        ignore_orphans=flags.get("ignore_orphans", False),
         start=start,
         wait=flags.get("wait", False),
         wait_timeout=flags.get("wait_timeout"),

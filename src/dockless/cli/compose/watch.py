@@ -1,6 +1,5 @@
 """`watch`: syncs, restarts and rebuilds services as the files that they are made of change."""
 
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -69,7 +68,6 @@ def make_watch(
     session: Session, project: "Project", found: "Watched", options: "WatchOptions", view: "LogView | None"
 ) -> "Watch":
     """`view`: what the lines are to be shown among (`up --watch`); without one they stand alone."""
-    from dockless.cli.progress import progress_for
     from dockless.compose.run.watch import Voice, Watch
 
     lock = threading.Lock()
@@ -80,9 +78,7 @@ def make_watch(
             sys.stdout.flush()
 
     say = view.remark if view else log
-    # In plain lines: a block that is redrawn would fight with the other output.
-    mode = "plain" if session.progress_mode in ("auto", "tty") else session.progress_mode
-    progress = progress_for(sys.stderr, mode, os.environ)
+    progress = session.plain_progress()
     voice = Voice(log=say, warn=lambda text: note(f"WARN[0000] {text}"), output=say)
     return Watch(session.client, project, found.rules, voice, progress, lambda: session.converter(project), options)
 
@@ -113,4 +109,4 @@ def _up(session: Session, project: "Project", services: tuple[str, ...], images:
         )
         for warning in prepared.plan.warnings:
             progress.line(f"WARN[0000] {warning}")
-        execute(prepared.plan, Context(session.client, progress), width=session.parallel)
+        execute(prepared.plan, Context(session.client, progress), width=session.width)

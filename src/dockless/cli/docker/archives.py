@@ -23,6 +23,7 @@ _CHUNK = 1 << 18
 @pass_session
 def save(session: Session, /, names: tuple[str, ...], output: str, platform: str) -> None:
     """Save one or more images to a tar archive (streamed to STDOUT by default)."""
+    check_output(output, "failed to save image")
     with session.client.images.save(names, platform=platform_of(platform)) as archive:
         write_archive(archive, output)
 
@@ -33,6 +34,7 @@ def save(session: Session, /, names: tuple[str, ...], output: str, platform: str
 @pass_session
 def export(session: Session, /, container: str, output: str) -> None:
     """Export a container's filesystem as a tar archive."""
+    check_output(output, "failed to export container")
     with session.client.containers.export(container) as archive:
         write_archive(archive, output)
 
@@ -94,7 +96,17 @@ def commit(
     echo(image)
 
 
+def check_output(output: str, failed: str) -> None:
+    """Raises `Failure` (what `failed`, and why) where no archive can be written: asked before the engine is."""
+    folder = Path(output).parent
+    if output and not folder.is_dir():
+        raise Failure(f'{failed}: invalid output path: directory "{folder}" does not exist')
+    if output and Path(output).is_dir():
+        raise Failure(f"cannot write to a directory: name the archive, as in {Path(output) / 'archive.tar'}")
+
+
 def write_archive(archive: Iterable[bytes], output: str) -> None:
+    """Raises `Failure`."""
     if not output:
         if sys.stdout.isatty():
             raise Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect")
@@ -108,6 +120,8 @@ def write_archive(archive: Iterable[bytes], output: str) -> None:
             for chunk in archive:
                 file.write(chunk)
         part.rename(output)
+    except OSError as error:
+        raise Failure(f"{error.filename or output}: {(error.strerror or str(error)).lower()}") from error
     finally:
         part.unlink(missing_ok=True)
 

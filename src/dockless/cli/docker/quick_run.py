@@ -4,8 +4,6 @@ Only the usual is understood here (`flags.read`): for anything else (a mistake, 
 folder with a compose file, where the word may mean Compose's) `attempt` says so, and the command goes its usual way.
 """
 
-import os
-
 from dockless.cli.docker.run_options import RUN_ALONE, SHARED
 from dockless.cli.docker.running import run_container
 from dockless.cli.flags import read
@@ -21,7 +19,7 @@ def attempt(arguments: list[str]) -> int | None:
     if found is None or way is None or not found[1]:
         return None
     flags, (image, *command) = found
-    session = Session(progress_mode=os.environ.get("COMPOSE_PROGRESS") or "auto")
+    session = Session()
     if way == ["run"] and session.in_project():
         return None
     try:

@@ -16,6 +16,7 @@ from dockless.compose.load.sources import Sources, find, home_of, project_name
 from dockless.compose.load.template import TemplateError, Variable
 from dockless.compose.load.tree import Files, Trouble
 from dockless.compose.selection import enable, select, with_profiles, without_unused
+from dockless.compose.truth import means_yes
 
 
 def load(options: LoadOptions) -> model.Project:
@@ -99,6 +100,9 @@ class _Load:
         except TemplateError as wrong:
             raise ComposeError(f"error while interpolating name: {wrong}") from None
 
+    def _compatible(self) -> bool:
+        return self.options.compatibility or means_yes(self.sources.environment.get("COMPOSE_COMPATIBILITY"))
+
     def tree(self) -> dict[str, Any]:
         tree = documents.load(self.parsed, self.context)
         if self.options.interpolate or self.options.normalize:
@@ -150,6 +154,7 @@ class _Load:
             working_dir=self.sources.working_dir,
             compose_files=tuple(os.fspath(path) for path in self.sources.files),
             environment=self.sources.environment,
+            separator="_" if self._compatible() else "-",
         )
         read.finish()
         return project

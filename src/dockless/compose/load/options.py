@@ -38,6 +38,8 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     """Services named on the command line: they are enabled whatever their profiles, and the project is restricted to
     them and what they depend on."""
+    compatibility: bool = False
+    """Names as the first Docker Compose made them (`p_web_1`); so does a true `COMPOSE_COMPATIBILITY`."""
     all_resources: bool = False
     """Keeps networks, volumes, secrets and configs that no service uses."""
     interpolate: bool = True

@@ -1,5 +1,7 @@
 """A compose application as an OCI artifact, in Docker Compose's form: files to a manifest with layers, and back. Pure.
 
+Its images may lie beside it, under an index that refers to it.
+
 The layers are the files as they stand. Those that `extends` or `env_file` name are called by the hash of their paths,
 and the names in the texts are replaced by these.
 """
@@ -20,6 +22,8 @@ ENV_TYPE = "application/vnd.docker.compose.envfile"
 _EMPTY_CONFIG = "application/vnd.docker.compose.config.empty.v1+json"  # OCI 1.0, which has no artifact types
 _OCI_EMPTY = "application/vnd.oci.empty.v1+json"
 _OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+_SOURCE = "containerd.io/distribution.source"
 _VERSION = "com.docker.compose.version"
 _FILE = "com.docker.compose.file"
 _ENV_FILE = "com.docker.compose.envfile"
@@ -57,6 +61,41 @@ def manifest_of(layers: Iterable[Layer], created: str, *, typed: bool) -> bytes:
     found["layers"] = [_descriptor(layer.type, layer.content, layer.annotations) for layer in layers]
     found["annotations"] = {"org.opencontainers.image.created": created}
     return msgspec.json.encode(found)
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """An image that lies beside the artifact now, and where it came from."""
+
+    media_type: str
+    digest: str
+    size: int
+    registry: str
+    repository: str
+
+
+def index_of(images: Iterable[Copied], manifest: bytes) -> bytes:
+    """The index of an application's images, which refers to its artifact's manifest."""
+    version = {_VERSION: COMPOSE_VERSION}
+    digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    subject: dict[str, Any] = {"mediaType": _OCI_MANIFEST, "digest": digest, "size": len(manifest)}
+    listed = [
+        {
+            "mediaType": each.media_type,
+            "digest": each.digest,
+            "size": each.size,
+            "annotations": {f"{_SOURCE}.{each.registry.partition(':')[0]}": each.repository},
+        }
+        for each in images
+    ]
+    return msgspec.json.encode(
+        {
+            "schemaVersion": 2,
+            "mediaType": _OCI_INDEX,
+            "manifests": listed,
+            "subject": subject | {"annotations": version, "artifactType": PROJECT_TYPE},
+            "annotations": version,
+        }
+    )
 
 
 def _descriptor(kind: str, content: bytes, annotations: Mapping[str, str]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class UpOptions(Struct, frozen=True):
     always_recreate_deps: bool = False
     renew_anonymous_volumes: bool = False
     remove_orphans: bool = False
+    ignore_orphans: bool = False
     start: bool = True
     wait: bool = False
     wait_timeout: float | None = None
@@ -118,7 +119,7 @@ class _Convergence:
 
     def _orphans(self) -> None:
         orphans = self._observed.orphans([*self._project.services, *self._project.disabled_services])
-        if not orphans:
+        if not orphans or (self._options.ignore_orphans and not self._options.remove_orphans):
             return
         if not self._options.remove_orphans:
             listed = " ".join(sorted(each.name for each in orphans))
@@ -334,7 +335,7 @@ class _Convergence:
 
     def _recreate(self, service: Service, each: Existing) -> None:
         self._recreated.add(service.name)
-        final = service.container_name or names.container_name(self._project.name, service.name, each.number or 1)
+        final = service.container_name or names.container_name(self._project, service.name, each.number or 1)
         temporary = names.temporary_name(each.id, final)
         image = self._images.get(service.name)
         create = self._converter.create(
@@ -376,7 +377,7 @@ class _Convergence:
         return steps
 
     def _new(self, service: Service, number: int) -> None:
-        name = service.container_name or names.container_name(self._project.name, service.name, number)
+        name = service.container_name or names.container_name(self._project, service.name, number)
         image = self._images.get(service.name)
         create = self._converter.create(
             service,

@@ -242,7 +242,7 @@ class Converter:
         return tuple(mounted(self._project, service).files)
 
     def image_name(self, service: Service) -> str:
-        return service.image or names.default_image(self._project.name, service.name)
+        return service.image or names.default_image(self._project, service.name)
 
     def _labels(
         self,
@@ -273,7 +273,9 @@ class Converter:
         else:
             labels[names.NUMBER] = str(number)
         if replaces:
-            labels[names.REPLACE] = service.container_name or f"{service.name}-{replaces.number or 1}"
+            labels[names.REPLACE] = service.container_name or project.separator.join(
+                (service.name, str(replaces.number or 1))
+            )
         return labels
 
     def _endpoints(
@@ -327,8 +329,8 @@ class Converter:
             other, _, alias = link.partition(":")
             for container in linked.get(other, ()):
                 links.append(f"{container}:{alias or other}")
-                links.append(f"{container}:{other}-{number}")
-                links.append(f"{container}:{self._project.name}-{other}-{number}")
+                links.append(f"{container}:{self._project.separator.join((other, str(number)))}")
+                links.append(f"{container}:{names.container_name(self._project, other, number)}")
         for link in service.external_links:
             container, _, alias = link.partition(":")
             links.append(f"{container}:{alias or container}")

@@ -39,4 +39,4 @@ class ImageOptions(Struct, frozen=True):
 
 
 def image_name(project: Project, service: Service) -> str:
-    return service.image or names.default_image(project.name, service.name)
+    return service.image or names.default_image(project, service.name)

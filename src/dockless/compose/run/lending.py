@@ -116,7 +116,7 @@ def _service(project: Project, name: str) -> Service:
 def _context(project: Project, name: str, said: str) -> str:
     if said.startswith(_SERVICE):
         service = _service(project, said.removeprefix(_SERVICE))
-        return IMAGE_SCHEME + (service.image or names.default_image(project.name, service.name))
+        return IMAGE_SCHEME + (service.image or names.default_image(project, service.name))
     if "://" in said and not said.startswith(IMAGE_SCHEME):
         raise LendingError(f"additional context {name}: {said} is not fetched: fetch it and name the folder")
     return said

@@ -2,6 +2,8 @@
 
 import re
 
+from dockless.compose.model import Project
+
 PREFIX = "com.docker.compose."
 PROJECT = PREFIX + "project"
 SERVICE = PREFIX + "service"
@@ -24,8 +26,13 @@ COMPOSE_VERSION = "2.40.3"
 _HALF_RECREATED = re.compile(r"^[0-9a-f]{12}_(.+)$")
 
 
-def container_name(project: str, service: str, number: int) -> str:
-    return f"{project}-{service}-{number}"
+def container_name(project: Project, service: str, number: int) -> str:
+    return project.separator.join((project.name, service, str(number)))
+
+
+def one_off_name(project: Project, service: str, slug: str) -> str:
+    """Of a container that `run` makes."""
+    return project.separator.join((project.name, service, "run", slug[:12]))
 
 
 def temporary_name(old_id: str, name: str) -> str:
@@ -39,6 +46,6 @@ def final_name(name: str) -> str | None:
     return found.group(1) if found else None
 
 
-def default_image(project: str, service: str) -> str:
+def default_image(project: Project, service: str) -> str:
     """The name of the image of a service that has `build` and no `image`."""
-    return f"{project}-{service}"
+    return project.separator.join((project.name, service))
