@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+from lane import Done
 from measure import Samples
 from peers import Side
 
@@ -35,7 +36,7 @@ def pairs(project: Path) -> Callable[[Side, Samples], None]:
     """`config`, whole, of a project; one run of each side is a pair."""
 
     def config(side: Side, samples: Samples) -> None:
-        samples.add("config", side, side.on(project, "config").seconds)
+        _add(samples, "config", side, side.on(project, "config"))
 
     return config
 
@@ -45,9 +46,15 @@ def growing(projects: dict[int, Path]) -> Callable[[Side, Samples], None]:
 
     def config_of_many(side: Side, samples: Samples) -> None:
         for count, project in projects.items():
-            samples.add(f"config {count}", side, side.on(project, "config", "--quiet").seconds)
+            _add(samples, f"config {count}", side, side.on(project, "config", "--quiet"))
 
     return config_of_many
+
+
+def _add(samples: Samples, row: str, side: Side, done: Done) -> None:
+    """Seconds, and those of the processor: what others do on the machine is hardly in these."""
+    samples.add(row, side, done.seconds)
+    samples.add(f"{row} cpu", side, done.cpu)
 
 
 def shop(parent: Path) -> Path:
@@ -66,23 +73,25 @@ def generated(parent: Path) -> dict[int, Path]:
 
 
 def details(samples: Samples) -> list[str]:
-    """What the table does not say: the pairs' ratios, and how the time grows."""
+    """What the table does not say: the pairs' ratios, and how the processor's time grows."""
     found = []
-    ours, theirs = (samples.values["config"].get(side, []) for side in ("dockless", "docker"))
-    if ours and theirs:
-        ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
-        found.append(
-            f"in {len(ratios)} pairs dockless took {statistics.median(ratios):.2f} times as long as Docker Compose"
-            f" ({min(ratios):.2f}–{max(ratios):.2f})"
-        )
+    for key, what in (("config", ""), ("config cpu", " of the processor's time")):
+        ours, theirs = (samples.values[key].get(side, []) for side in ("dockless", "docker"))
+        if ours and theirs:
+            ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+            least, most = min(ratios), max(ratios)
+            found.append(
+                f"in {len(ratios)} pairs of the shop dockless took {statistics.median(ratios):.2f} times as much"
+                f"{what or ' time'} as Docker Compose ({least:.2f}–{most:.2f})"
+            )
     for side, name in (("dockless", "dockless"), ("docker", "Docker Compose")):
-        least = {count: min(samples.values[f"config {count}"].get(side, [0.0])) for count in SIZES}
-        if all(least.values()):
+        least_of = {count: min(samples.values[f"config {count} cpu"].get(side, [0.0])) for count in SIZES}
+        if all(least_of.values()):
             steps = ", ".join(
-                f"{(least[after] - least[before]) / (after - before) * 1000:.2f} ms"
+                f"{(least_of[after] - least_of[before]) / (after - before) * 1000:.2f} ms"
                 for before, after in itertools.pairwise(SIZES)
             )
-            found.append(f"each further service costs {name}, from one size to the next: {steps}")
+            found.append(f"processor time for each further service, from one size to the next: {name} {steps}")
     return found
 
 
