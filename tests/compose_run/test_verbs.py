@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from projects import NOTHING, facts, project_of
@@ -47,8 +48,26 @@ services:
 def test_attach_carries_what_is_typed_and_brings_all_output(folder: Folder) -> None:
     folder.write(READER)
     folder.ok("up", "-d")
-    done = folder.run("compose", "attach", "a", stdin="one\nend\n")
-    assert (done.returncode, done.stdout, done.stderr) == (4, "got one\ngot end\n", "wrong\nwrong\n")
+    attached = subprocess.Popen(
+        folder.command("compose", "attach", "a"),
+        cwd=folder.path,
+        env=folder.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    given_up = Timer(120, attached.kill)
+    given_up.start()
+    assert attached.stdin and attached.stdout and attached.stderr
+    # The input stays open: dockerd closes the output with it.
+    attached.stdin.write("one\nend\n")
+    attached.stdin.flush()
+    assert (attached.stdout.read(), attached.stderr.read()) == ("got one\ngot end\n", "wrong\nwrong\n")
+    assert attached.wait() == 4
+    given_up.cancel()
+    for stream in (attached.stdin, attached.stdout, attached.stderr):
+        stream.close()
 
 
 def test_dry_run_may_stand_after_the_verb_and_does_nothing(folder: Folder) -> None:
