@@ -132,9 +132,9 @@ class StandIns:
 
     def list(self) -> Sequence[Listed]:
         """All stand-ins that there are recipes for, without asking a mirror."""
-        return listed(
-            recipe.recipes(), self._of_host, lambda one: apt.missing(self._environ) or self._archives.lacking(one)
-        )
+        why = apt.missing(self._environ)
+        with self._archives.kept():  # so that the host's apt is asked once
+            return listed(recipe.recipes(), self._of_host, lambda one: why or self._archives.lacking(one))
 
     def keep(self) -> set[str]:
         """Layers that no image refers to and that collecting garbage should spare: the documentation that belongs to
