@@ -7,7 +7,8 @@ none of them. A connection belongs to the thread that asks for it.
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class Database:
     def __init__(self, path: Path, schema: Sequence[str]) -> None:
         self._path = path
         self._local = threading.local()
+        self._free: deque[sqlite3.Connection] = deque()
         path.parent.mkdir(parents=True, exist_ok=True)
         _make_private(path)
         connection = self.connection
@@ -31,14 +33,18 @@ class Database:
         With WAL and `synchronous=NORMAL` a killed process loses nothing, and a power cut loses at most the newest
         transactions, never consistency.
         """
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(self._path, isolation_level=None, timeout=10.0)
-            found.row_factory = sqlite3.Row
-            found.execute("PRAGMA journal_mode=WAL")
-            found.execute("PRAGMA synchronous=NORMAL")
-            found.execute("PRAGMA foreign_keys=ON")
-            self._local.connection = found
+        lease: _Lease | None = getattr(self._local, "lease", None)
+        if lease is None:
+            lease = self._local.lease = _Lease(self._free, self._open)
+        return lease.connection
+
+    def _open(self) -> sqlite3.Connection:
+        # One thread at a time has it, but not always the same.
+        found = sqlite3.connect(self._path, isolation_level=None, timeout=10.0, check_same_thread=False)
+        found.row_factory = sqlite3.Row
+        found.execute("PRAGMA journal_mode=WAL")
+        found.execute("PRAGMA synchronous=NORMAL")
+        found.execute("PRAGMA foreign_keys=ON")
         return found
 
     @contextmanager
@@ -52,6 +58,21 @@ class Database:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+
+class _Lease:
+    """A thread's connection. It goes back with the thread: SQLite does not close a database's descriptor as long as the
+    process has another connection to it, so one for each thread that ever was would use them up."""
+
+    def __init__(self, free: deque[sqlite3.Connection], make: Callable[[], sqlite3.Connection]) -> None:
+        self._free = free
+        try:
+            self.connection = free.pop()
+        except IndexError:
+            self.connection = make()
+
+    def __del__(self) -> None:
+        self._free.append(self.connection)
 
 
 def _make_private(path: Path) -> None:

@@ -7,10 +7,12 @@ import signal
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from enginekit import archive
 
 import own_engine
 from dockless.client.api import Client
@@ -21,16 +23,26 @@ from dockless.wire.config import HostConfig
 from dockless.wire.containers import ContainerCreateRequest
 from dockless.wire.errors import ApiError
 from dockless.wire.networks import NetworkCreateRequest
+from dockless.wire.queries import BuildQuery
 from dockless.wire.volumes import VolumeCreateRequest
 from waiting import until
 
-ROUNDS = 5
+ROUNDS = 3
 LONGEST = 0.5  # seconds; a little more than one life takes on a quiet machine
 BOX = ContainerCreateRequest(
     image="busybox",
     cmd=("sh", "-c", "echo written >> /data/file; echo said; exec sleep 1000"),
     host_config=HostConfig(binds=("vol:/data",), network_mode="net"),
 )
+
+
+DOCKERFILE = b"""
+FROM busybox AS a
+RUN for n in $(seq 20); do echo $n > /$n; done; sleep 0.1; echo a > /a
+FROM busybox
+RUN sleep 0.1; echo b > /b
+COPY --from=a /a /a
+"""
 
 
 def one_life(client: Client) -> None:
@@ -45,6 +57,20 @@ def one_life(client: Client) -> None:
     client.containers.remove("other", force=True)
     client.volumes.remove("vol")
     client.networks.remove("net")
+
+
+def one_build(client: Client) -> None:
+    """Two stages side by side, whose files are then put together; nothing comes from the cache."""
+    context = archive(("Dockerfile", DOCKERFILE))
+    query = BuildQuery(tags=("made",), no_cache=True, network_mode="none")
+    with client.images.build(context, query) as messages:
+        for _ in messages:
+            continue
+    created = client.containers.create("box", ContainerCreateRequest(image="made", cmd=("cat", "/a", "/b")))
+    client.containers.start(created.id)
+    assert client.containers.wait(created.id).status_code == 0
+    client.containers.remove(created.id)
+    client.images.remove("made")
 
 
 def clear(client: Client) -> None:
@@ -79,8 +105,11 @@ def kill(places: Places, *names: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("work", [one_life, one_build])
 @pytest.mark.parametrize("victims", [("engine",), ("launcher",), ("relay",), ("engine", "launcher")], ids="-".join)
-def test_the_next_command_goes_on_and_nothing_stays(victims: tuple[str, ...], places: Places) -> None:
+def test_the_next_command_goes_on_and_nothing_stays(
+    work: Callable[[Client], None], victims: tuple[str, ...], places: Places
+) -> None:
     chance = random.Random("-".join(victims))
     environ = {**os.environ, "DOCKLESS_ROOT": str(places.root), "DOCKLESS_IDLE_SECONDS": "1"}
     ended = threading.Event()
@@ -89,7 +118,7 @@ def test_the_next_command_goes_on_and_nothing_stays(victims: tuple[str, ...], pl
         # What is cut off is an error for the one who asked, whichever way it comes.
         with suppress(EngineLost, EngineUnavailable, ApiError, OSError), connect(environ) as client:
             while not ended.is_set():
-                one_life(client)
+                work(client)
 
     for _ in range(ROUNDS):
         connect(environ).close()
@@ -103,7 +132,7 @@ def test_the_next_command_goes_on_and_nothing_stays(victims: tuple[str, ...], pl
         assert not worker.is_alive(), "a request has no end"
         with connect(environ) as client:
             clear(client)
-            one_life(client)
+            work(client)
     own_engine.ended(environ)
     until(lambda: not places.launcher_socket.exists())
     assert os.listdir(places.containers) == os.listdir(places.volumes) == []

@@ -1,12 +1,14 @@
 """Who may see what of the state folder. Real containers; root only."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from enginekit import Rig, with_rig
 
 from dockless.places import Places
+from dockless.state import Database
 from dockless.wire.volumes import VolumeCreateRequest
 
 EMPTY = {"mount-points", "empty"}  # what every container has below its layers: names without content
@@ -47,3 +49,20 @@ def test_a_database_that_others_could_read_is_closed(places: Places) -> None:
         if (file := places.root / name).exists():
             file.chmod(0o644)
     with_rig(places, work)
+
+
+def test_threads_that_have_ended_leave_no_connection_behind(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db", ("CREATE TABLE IF NOT EXISTS seen (number INTEGER)",))
+
+    def note(number: int) -> None:
+        database.connection.execute("INSERT INTO seen VALUES (?)", (number,))
+
+    def in_threads(numbers: range) -> int:
+        for number in numbers:
+            thread = threading.Thread(target=note, args=(number,))
+            thread.start()
+            thread.join()
+        return len(os.listdir("/proc/self/fd"))
+
+    assert in_threads(range(3)) == in_threads(range(3, 40))
+    assert database.connection.execute("SELECT count(*) FROM seen").fetchone()[0] == 40

@@ -17,7 +17,7 @@ from dockless import __version__
 from dockless.build import cache as build_cache
 from dockless.build.builder import Builder
 from dockless.engine import containers as container_service
-from dockless.engine import hostnet, lifecycle, mount_points, records
+from dockless.engine import hostnet, lifecycle, mount_points, records, steps
 from dockless.engine.attachments import NetworksWithContainers
 from dockless.engine.containers import Containers, ImageChoice
 from dockless.engine.events import Events
@@ -72,7 +72,8 @@ class Engine:
             folder.chmod(0o700)
         self._places = places
         self._database = Database(
-            places.database, (*records.SCHEMA, *ImageStore.SCHEMA, *build_cache.SCHEMA, *stand_in_tables.SCHEMA)
+            places.database,
+            (*records.SCHEMA, *steps.SCHEMA, *ImageStore.SCHEMA, *build_cache.SCHEMA, *stand_in_tables.SCHEMA),
         )
         self._table: Table[ContainerRecord] = Table(self._database, "containers", ContainerRecord)
         volume_table: Table[VolumeRecord] = Table(self._database, "volumes", VolumeRecord)
@@ -120,7 +121,7 @@ class Engine:
             )
         )
         self.execs = Execs(self._helpers, self._lifecycle, self._events, self._find, self._layers)
-        self._steps = Steps(places, self._helpers, networks)
+        self._steps = Steps(places, self._database, self._helpers, networks)
 
         def make_stand_ins() -> "StandIns":
             # A tenth of the engine's own start, and most engines never make one. There must be only one, which knows
@@ -169,6 +170,7 @@ class Engine:
             ):
                 self._table.save(unwired(record))
         await self._end_strangers(held)
+        await asyncio.to_thread(self._steps.end_left)
         gone = [record for record in self._table if record.running and not self._alive(record)]
         if any(self._alive(record) for record in self._table) or self._helpers.relay_lives():
             # Also where nobody is left: a relay keeps the ports of the dead until it is told.

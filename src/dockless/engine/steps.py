@@ -1,10 +1,12 @@
 """Runs a build's steps: the builder's `StepRunner`, with the launcher and the fabric.
 
-A step is a container without a record: what an engine that dies leaves of it, the next one ends. `run` is called in
-build threads and hands over to the event loop; output comes back to the thread that waits.
+A step is a container of which nothing is written down but its cgroup, so that the next engine can end what one that
+dies leaves of it. `run` is called in build threads and hands over to the event loop; output comes back to the thread
+that waits.
 """
 
 import asyncio
+import contextlib
 import os
 import queue
 import signal
@@ -25,9 +27,13 @@ from dockless.launcher import defaults
 from dockless.launcher.client import ExitStatus, LauncherLost, LaunchError, OverlayRoot, Started
 from dockless.launcher.spec import Mount, NamespaceType, Rlimit, Spec
 from dockless.launcher.users import UnknownUser, resolve_user
+from dockless.linux import cgroups
 from dockless.network.fabric import EndpointSpec, Fabric, FabricError, Sandbox
 from dockless.network.ipam import mac_for
 from dockless.places import Places
+from dockless.state import Database
+
+SCHEMA = ("CREATE TABLE IF NOT EXISTS steps (cgroup TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",)
 
 PREFIX = "step-"
 CHUNK = 64 * 1024
@@ -49,8 +55,9 @@ class _Running:
 class Steps:
     """Made in the event loop's thread."""
 
-    def __init__(self, places: Places, helpers: Helpers, networks: Networks) -> None:
+    def __init__(self, places: Places, database: Database, helpers: Helpers, networks: Networks) -> None:
         self._places = places
+        self._database = database
         self._helpers = helpers
         self._networks = networks
         self._loop = asyncio.get_running_loop()
@@ -64,6 +71,12 @@ class Steps:
         while (data := chunks.get()) is not None:
             output(data)
         return future.result()
+
+    def end_left(self) -> None:
+        """Ends the steps of an earlier engine, for which nobody waits. Blocking; before the first `run`."""
+        for row in self._database.connection.execute("SELECT cgroup FROM steps").fetchall():
+            end_all(row["cgroup"])
+            self._forget(row["cgroup"])
 
     def held(self) -> Iterator[tuple[Started, str]]:
         """The processes of steps under way, each with its cgroup."""
@@ -84,6 +97,7 @@ class Steps:
         identity = PREFIX + new_id()
         item = _Running(identity, f"/{step.cgroup_parent.strip('/') or 'dockless'}/{identity}", chunks)
         self._running[item.id] = item
+        self._database.connection.execute("INSERT INTO steps VALUES (?)", (item.cgroup,))
         folder = Scratch.of(self._places).folder("step")
         sandbox: Sandbox | None = None
         fabric: Fabric | None = None
@@ -120,7 +134,14 @@ class Steps:
             if fabric is not None:
                 self._unwire(fabric, item.id)
             await self._close(item)
+            if cgroups.folders(item.cgroup):
+                # Only where a launcher was killed just before it would have removed it.
+                await asyncio.to_thread(end_all, item.cgroup)
+            self._forget(item.cgroup)
             await asyncio.to_thread(remove_tree, folder)
+
+    def _forget(self, cgroup: str) -> None:
+        self._database.connection.execute("DELETE FROM steps WHERE cgroup = ?", (cgroup,))
 
     async def _launch(self, item: _Running, step: Step, files: Files, namespaces: dict[str, int]) -> None:
         launcher = await self._helpers.launcher()
@@ -170,7 +191,9 @@ class Steps:
 
     def _kill(self, item: _Running) -> None:
         if item.started is not None and item.status is None:
-            signal.pidfd_send_signal(item.started.pidfd, signal.SIGKILL)
+            # A process that is gone has ended, and the launcher is about to say so.
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(item.started.pidfd, signal.SIGKILL)
 
     async def _close(self, item: _Running) -> None:
         started = item.started
@@ -180,8 +203,7 @@ class Steps:
             self._loop.remove_reader(started.stdout.read)
             for descriptor in (started.stdout.read, started.stdout.staging_read, started.stdout.staging_write):
                 os.close(descriptor)
-        if item.status is None:
-            signal.pidfd_send_signal(started.pidfd, signal.SIGKILL)
+        self._kill(item)
         os.close(started.pidfd)
         if (launcher := self._helpers.open_launcher) is not None:
             await launcher.forget(item.id)
