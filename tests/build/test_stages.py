@@ -169,3 +169,10 @@ def test_a_bad_tag_is_refused_before_anything_runs(bench: "Bench") -> None:
     with pytest.raises(BuildError, match="invalid tag"):
         bench.build("FROM tiny\nRUN true\n", tags=("Not Good",))
     assert bench.events == []
+
+
+def test_a_trigger_of_a_base_image_copies_from_a_stage_that_nothing_else_needs(bench: "Bench") -> None:
+    bench.build("FROM tiny\nONBUILD COPY --from=made /m /taken\n", tags=("parent",))
+    seen = bench.tree(bench.build("FROM tiny AS made\nRUN echo made > /m\nFROM tiny AS idle\nRUN false\nFROM parent\n"))
+    assert seen.text("taken") == "made\n"
+    assert not any("false" in text for text in bench.started())
