@@ -160,6 +160,17 @@ def test_commit(sdk: Client) -> None:
     sdk.images.remove(image.id, force=True)
 
 
+def test_a_load_is_done_when_its_answer_begins(sdk: Client) -> None:
+    """Nobody reads what it says."""
+    archive = b"".join(sdk.images.get("busybox").save(named="busybox:latest"))
+    sdk.images.get("busybox").tag("kept")
+    changed = archive.replace(b"busybox:latest", b"busybox:loaded")
+    sdk.api.load_image(changed)
+    assert sdk.images.get("busybox:loaded").id == sdk.images.get("kept").id
+    for name in ("busybox:loaded", "kept"):
+        sdk.images.remove(name)
+
+
 def test_changes_may_stand_in_one_text(sdk: Client) -> None:
     container = sdk.containers.create("busybox", "true")
     image = container.commit(repository="changed", changes='EXPOSE 8000\nENV A=b \\\n  C=d\nCMD ["x"]')

@@ -143,6 +143,18 @@ def test_a_layer_of_an_image_that_is_here_is_not_unpacked_again(store: ImageStor
     assert store.layers.path(layer).stat() == before
 
 
+def test_a_layer_that_is_here_need_not_be_in_the_archive(store: ImageStore, tmp_path: Path) -> None:
+    """As with Docker: tools that change an image give back what they changed."""
+    image = build_image(store, {"a": b"1" * 9000}, names=("one",))
+    partial = without(saved(store, "one"), f"blobs/sha256/{image.layers[0].removeprefix('sha256:')}")
+    store.untag("one")
+    export.load(store, [partial])
+    found = store.resolve("one")
+    assert found is not None and found.id == image.id
+    with pytest.raises(BadArchive, match="does not hold it"):
+        export.load(open_store(tmp_path / "other"), [partial])
+
+
 def test_a_client_that_breaks_off_is_not_taken_for_a_bad_layer(store: ImageStore, tmp_path: Path) -> None:
     build_image(store, {"a": b"1" * 9000}, names=("one",))
     archive = saved(store, "one")

@@ -123,7 +123,7 @@ def test_already_started_is_304_without_a_body(served: Served) -> None:
         (get("/containers/x/resize?h=a&w=1", "POST"), 400, "h"),
         (get("/containers/x/logs"), 400, "you must choose at least one stream"),
         (get("/containers/x/logs?stdout=1&since=yesterday"), 400, "yesterday"),
-        (get("/images/create?fromImage=x", "POST", extra="X-Registry-Auth: !!!\r\n"), 400, "X-Registry-Auth"),
+        (get("/build", "POST", extra="X-Registry-Config: !!!\r\n"), 400, "X-Registry-Config"),
         (get("/containers/x/archive"), 400, "path"),
     ],
 )

@@ -109,10 +109,13 @@ class Members:
         return data
 
     def layer(self, name: str, diff_id: str, layers: LayerStore) -> None:
-        """Makes sure that the layer of that name in the archive is in the store, and is the one with this diff id.
+        """Makes sure that the layer of that name in the archive is in the store, and is the one with this diff id. As
+        with Docker, one that is in the store already need not be in the archive.
 
         Raises `BadArchive`, and what `LayerStore.unpack` raises.
         """
+        if name not in self and layers.has(diff_id):
+            return
         member = self._find(name)
         if isinstance(member, _Unpacked) and member.diff_id != diff_id:
             raise BadLayer(f"layer verification failed: its content is {member.diff_id}, expected {diff_id}")

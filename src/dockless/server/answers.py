@@ -36,9 +36,18 @@ async def progress(found: ProgressMessages, request: Request) -> Streaming:
     return Streaming(_progress(first, found, request.fault))
 
 
-def unchecked_progress(found: ProgressMessages, request: Request) -> Streaming:
-    """Every failure is the last message."""
-    return Streaming(_progress(None, found, request.fault))
+async def unchecked_progress(found: ProgressMessages, request: Request) -> Streaming:
+    """Every failure is the last message. It begins with the first one, as Docker's does: clients that read no further
+    than the answer's head may leave with it (`load_image` of Docker's SDK for Python, whose result nobody reads)."""
+    told = _progress(None, found, request.fault)
+    return Streaming(_after(await anext(told, b""), told))
+
+
+async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async with _Closing(rest):
+        yield first
+        async for piece in rest:
+            yield piece
 
 
 async def _progress(

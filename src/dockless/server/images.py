@@ -110,7 +110,7 @@ async def save(engine: Engine, request: Request) -> Answer:
 async def load(engine: Engine, request: Request) -> Answer:
     """As in Docker, what is wrong with the archive is always told in the stream."""
     found = await engine.images.load(request.body.chunks(), quiet=request.query.flag("quiet"))
-    return unchecked_progress(found, request)
+    return await unchecked_progress(found, request)
 
 
 async def prune(engine: Engine, request: Request) -> Answer:
