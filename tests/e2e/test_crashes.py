@@ -16,7 +16,7 @@ services:
   counter:
     image: busybox
     restart: always
-    ports: ["18081:80"]
+    ports: ["18181:80"]
     command:
       - sh
       - -c
@@ -96,6 +96,6 @@ def test_an_up_that_is_killed_is_finished_by_the_next(dockless: Dockless, moment
 
 def _get_counter() -> int:
     try:
-        return get("/", 18081)[0]
+        return get("/", 18181)[0]
     except OSError:
         return 0
