@@ -15,7 +15,7 @@ import tarfile
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -50,6 +50,7 @@ class Served:
     commit: str
     git_port: int
     http_port: int
+    held: list[socket.socket]
 
     @property
     def places(self) -> dict[str, str]:
@@ -79,6 +80,7 @@ class Served:
                     time.sleep(0.1)
             yield
         finally:
+            assert all(server.poll() is None for server in servers), "a port was taken"
             for server in servers:
                 server.terminate()
                 server.wait()
@@ -112,13 +114,13 @@ def make_served(folder: Path, context: Path) -> Served:
     (repository / "sub/file").write_text("two\n")
     git("commit", "-qam", "two")
     git("branch", "feature")
-    ports = []
-    with ExitStack() as stack:
-        for _ in range(2):
-            found = stack.enter_context(socket.socket())
-            found.bind(("127.0.0.1", 0))
-            ports.append(found.getsockname()[1])
-    return Served(folder, context, git("rev-parse", "v1^{commit}"), *ports)
+    # Kept bound, so that nobody else on the machine gets the ports; the servers share the addresses with them.
+    held = [socket.socket() for _ in range(2)]
+    for one in held:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in held]
+    return Served(folder, context, git("rev-parse", "v1^{commit}"), *ports, held)
 
 
 def make_context(folder: Path) -> None:

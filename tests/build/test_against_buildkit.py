@@ -27,8 +27,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory, busybox: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(shared: Path) -> collected.Served:
-    return collected.make_served(shared / "served", shared / "context")
+def served(shared: Path) -> Iterator[collected.Served]:
+    made = collected.make_served(shared / "served", shared / "context")
+    yield made
+    for one in made.held:
+        one.close()
 
 
 @pytest.fixture(scope="session")
