@@ -161,12 +161,13 @@ def _existing_v1(found: Layout, path: str) -> list[str]:
 
 
 def pids(path: str) -> list[int]:
-    """The processes of the group and of those below it, as ids in the caller's pid namespace."""
+    """The processes of the group and of those below it, as ids in the caller's pid namespace; none that it cannot see,
+    which the kernel lists as 0."""
     for folder in folders(path):
         result: list[int] = []
         for below in _bottom_up(folder):
             result += [int(line) for line in _read(f"{below}/cgroup.procs").split()]
-        return sorted(set(result))
+        return sorted({*result} - {0})
     return []
 
 
