@@ -3,6 +3,7 @@
 import functools
 import http.server
 import io
+import json
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -102,3 +103,36 @@ def test_a_compose_service_is_built_from_a_repository(dockless: Run, repository:
     done = dockless("compose", "build")
     assert done.returncode == 0, done.stderr
     assert dockless("run", "--rm", "far-one", "cat", "/ctx/said").stdout == "one"
+
+
+def test_named_contexts_are_fetched_when_they_are_read(
+    dockless: Run, repository: str, web: str, tmp_path: Path
+) -> None:
+    context = tmp_path / "one"
+    context.mkdir()
+    (context / "Dockerfile").write_text(
+        "FROM busybox AS unread\nCOPY --from=nowhere . /\n"
+        "FROM busybox\nCOPY --from=code said /code\nCOPY --from=packed said /packed\n"
+        "RUN --mount=from=code,target=/m cp /m/sub/said /mounted\n"
+    )
+    named = {"code": f"{repository}#v1", "packed": f"{web}/context.tar.gz", "nowhere": f"{web}/none.tar.gz"}
+    flags = [part for name, address in named.items() for part in ("--build-context", f"{name}={address}")]
+    done = dockless("run", "--rm", built(dockless, "one", *flags), "cat", "/code", "/packed", "/mounted")
+    assert done.stdout == "onepackedbelow"
+    (tmp_path / "compose.yaml").write_text(
+        f"""name: named
+services:
+  one: {{image: named-one, build: {{context: one, additional_contexts: {json.dumps(named)}}}}}
+"""
+    )
+    done = dockless("compose", "build")
+    assert done.returncode == 0, done.stderr
+    assert dockless("run", "--rm", "named-one", "cat", "/code").stdout == "one"
+    for address, words in (
+        (f"{web}/none", "invalid response status 404"),
+        (f"{web}/alone", "not a tar archive"),
+        ("oci-layout://x", "a folder, docker-image://REFERENCE"),
+    ):
+        done = dockless("build", "one", *flags, "--build-context", f"code={address}")
+        assert done.returncode == 1
+        assert words in done.stderr

@@ -1,4 +1,4 @@
-"""The URLs of ADD: which sources are downloads, what their files are called, and what a download gives."""
+"""The URLs of ADD and of contexts: which are downloads, what their files are called, and what a download gives."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,13 @@ class Download(msgspec.Struct, frozen=True):
     modified: int | None
 
 
+SHORT = "github.com/"
 _SCP = re.compile(r"[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:[^/].*|git@[a-zA-Z0-9.-]+:.*")
+
+
+def is_context(text: str) -> bool:
+    """Whether it is the address of a build context (remote.py) rather than an image's name, by its looks."""
+    return text.startswith(SHORT) or is_git(text) or is_url(text)
 
 
 def is_url(source: str) -> bool:

@@ -16,10 +16,10 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     only shown; `ignore_text` then is the .dockerignore that belongs to it, if it has one. `args` are `--build-arg`s
     (None: take the value from `environ` if it is there). `environ` is the environment of whoever asked for the build:
     proxies and the CA bundle for RUN come from it, nothing of it enters the image or a key. `secrets` by id; `ssh` by
-    id are agent sockets; `contexts` are named contexts (a folder, or "docker-image://REF" as text). `epoch` is
-    SOURCE_DATE_EPOCH in seconds. `cache_to` are names of images that shall hold the steps (cacheimages.py): `NAME`
-    those of the result, `max:NAME` those of all stages. `platforms`, where there are any, are built for
-    instead of `platform`. `entitlements` are what steps may have beyond their sandbox
+    id are agent sockets; `contexts` are named contexts (a folder, or as text "docker-image://REF", or the address of
+    one that is fetched). `epoch` is SOURCE_DATE_EPOCH in seconds. `cache_to` are names of images that shall hold the
+    steps (cacheimages.py): `NAME` those of the result, `max:NAME` those of all stages. `platforms`, where there are
+    any, are built for instead of `platform`. `entitlements` are what steps may have beyond their sandbox
     (entitlements.py). `resources` are the limits of each step, which
     has a cgroup of its own below `cgroup_parent` ("": ours).
     """

@@ -19,7 +19,6 @@ from dockless.images.unpack import extract
 
 _CHUNK = 1 << 18
 _MAX_DOCKERFILE = 16 << 20  # bytes
-_SHORT = "github.com/"
 _KEEP = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"  # a build argument (reference: "BuildKit built-in build args")
 
 
@@ -37,10 +36,10 @@ def fetch_context(text: str, scratch: Path, options: BuildOptions, still_wanted:
 
     Raises `DownloadError`, and `tarfile.TarError`, `EOFError`, `ImageError` for an archive that is broken.
     """
-    address = f"https://{text}" if text.startswith(_SHORT) else text
+    address = f"https://{text}" if text.startswith(download.SHORT) else text
     into = scratch / "context"
     into.mkdir(mode=0o755)
-    if text.startswith(_SHORT) or download.is_git(address):
+    if text.startswith(download.SHORT) or download.is_git(address):
         wanted = git.parse_git(address, keep_git_dir=options.truth_of(_KEEP))
         folder = git.check_out(wanted, into, options.environ, options.ssh.get("default"), options.secrets, still_wanted)
         if not wanted.keep_git_dir:

@@ -4,6 +4,7 @@ Each stage is a thread; a stage that another one needs is started by whoever ask
 rest.
 """
 
+import tarfile
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from dockless.build import download
 from dockless.build.cache import BuildCache, Record
 from dockless.build.cachemounts import CacheMounts
 from dockless.build.digests import Digests
@@ -31,6 +33,8 @@ from dockless.dockerfile.ignore import Ignore
 from dockless.dockerfile.model import Dockerfile, Instruction
 from dockless.images.layers import LayerStore
 from dockless.images.store import Image
+from dockless.images.trees import remove_tree
+from dockless.registry.errors import ImageError
 from dockless.registry.platform import Platform
 
 _PATIENCE = 0.5  # seconds between two looks at whether the build was cancelled
@@ -97,6 +101,8 @@ class Session:
         self._speaking = threading.Lock()
         self._stages: dict[int, Future[Draft]] = {}
         self._images: dict[tuple[str, str], Future[Image]] = {}
+        self._remotes: dict[str, Future[Path]] = {}
+        self._scratch: list[Path] = []
         self._threads: list[threading.Thread] = []
         self._first_error: BaseException | None = None
         self._records: dict[str, Record] = {}
@@ -174,6 +180,8 @@ class Session:
             return Read(self.context, None)
         if name in self.options.contexts:
             named = self.options.contexts[name]
+            if not isinstance(named, Path) and download.is_context(named):
+                named = self._fetched(named, instruction)
             if isinstance(named, Path):
                 return Read(folder_source(named, f"context {name}"), None)
             name = named
@@ -215,8 +223,8 @@ class Session:
 
     def _resolved(self, reference: str, platform: str, say: Say) -> Image:
         named = self.options.contexts.get(reference)
-        if isinstance(named, Path):
-            raise BuildError(f"the context {reference} is a folder: it can be copied from, not stood on")
+        if isinstance(named, Path) or (named and download.is_context(named)):
+            raise BuildError(f"the context {reference} is no image: it can be copied from, not stood on")
         reference = (named or reference).removeprefix(IMAGE_SCHEME)
         return self.tools.resolve(reference, platform or None, self.options.pull, say)
 
@@ -257,6 +265,33 @@ class Session:
         """Stages that the target did not wait for in the end (it failed) stop at their next step."""
         for thread in self._threads:
             thread.join()
+        for folder in self._scratch:
+            remove_tree(folder)
+
+    def _fetched(self, address: str, instruction: Instruction) -> Path:
+        """The folder of a named context that lies elsewhere, fetched once for the whole build when it is first read."""
+        with self._guard:
+            known = self._remotes.get(address)
+            mine: Future[Path] = known or self._remotes.setdefault(address, Future())
+        if known is not None:
+            return self._wait(mine)
+        try:
+            scratch = self.tools.layers.scratch.folder("context")
+            with self._guard:
+                self._scratch.append(scratch)
+            from dockless.build.remote import fetch_context  # with what only such a build needs
+
+            found = fetch_context(address, scratch, self.options, self.check).folder
+            if found is None:
+                raise download.DownloadError(f"{address}: not a tar archive")
+            mine.set_result(found)
+        except BaseException as error:
+            told = error
+            if isinstance(error, (download.DownloadError, ImageError, EOFError, tarfile.TarError)):
+                told = self.error(with_name(address, error), instruction)
+            mine.set_exception(told)
+            raise told from error
+        return found
 
 
 def folder_source(folder: Path, title: str, ignore: Ignore | None = None) -> Source:

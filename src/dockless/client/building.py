@@ -28,7 +28,7 @@ class Lent(Struct, frozen=True):
     `dockerfile`: (name to show, text) of a Dockerfile that is not in that folder, and `ignore` the .dockerignore that
     lies beside it, if there is one: used with `folder` only, an archive holds both.
     `secrets`: contents by id. `ssh`: agents' sockets by id ("default" is the usual one).
-    `contexts`: named contexts: a folder's path, or an image as `docker-image://REFERENCE`.
+    `contexts`: named contexts: a folder's path, an image as `docker-image://REFERENCE`, or an address (`is_remote`).
     """
 
     folder: Path | None = None
@@ -146,14 +146,17 @@ def _with(lent: Lent, context: "Body", headers: Iterable[tuple[str, str]]) -> "t
         ignore=ignore,
         secrets=tuple(Document(name=name, size=len(content)) for name, content in lent.secrets.items()),
         ssh={name: _place(path) for name, path in lent.ssh.items()},
-        contexts={
-            name: _place(Path(said)) for name, said in lent.contexts.items() if not said.startswith(IMAGE_SCHEME)
-        },
+        contexts={name: _place(Path(said)) for name, said in lent.contexts.items() if _is_folder(said)},
         images={name: said for name, said in lent.contexts.items() if said.startswith(IMAGE_SCHEME)},
+        remotes={name: said for name, said in lent.contexts.items() if is_remote(said)},
     )
     head = b"".join(documents)
     body: Body = head + context if isinstance(context, bytes) else _joined(head, context)
     return body, [*headers, (HEADER.decode(), lending_header(lending))]
+
+
+def _is_folder(context: str) -> bool:
+    return not context.startswith(IMAGE_SCHEME) and not is_remote(context)
 
 
 def _joined(head: bytes, rest: Iterable[bytes]) -> Iterable[bytes]:

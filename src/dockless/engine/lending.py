@@ -35,7 +35,7 @@ async def take(lending: Lending | None, body: AsyncIterator[bytes]) -> Lent:
     if lending is None:
         return Lent(body)
     folder = _folder(lending.folder) if lending.folder is not None else None
-    contexts: dict[str, str | Path] = dict(lending.images)
+    contexts: dict[str, str | Path] = {**lending.images, **lending.remotes}
     contexts |= {name: _folder(place) for name, place in lending.contexts.items()}
     ssh = {name: _socket(place) for name, place in lending.ssh.items()}
     reader = _Reader(body)

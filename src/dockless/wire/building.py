@@ -33,7 +33,8 @@ class Document(Message, frozen=True, kw_only=True, rename="camel"):
 class Lending(Message, frozen=True, kw_only=True, rename="camel"):
     """`folder`: the context, read where it lies. `contexts` are named ones that are folders; `ssh` agents by their id.
 
-    `images` are named contexts that are images, by their references.
+    `images` are named contexts that are images, by their references; `remotes` those that the engine fetches: addresses
+    of git repositories and archives.
     """
 
     folder: Place | None = None
@@ -43,6 +44,7 @@ class Lending(Message, frozen=True, kw_only=True, rename="camel"):
     ssh: Mapping[str, Place] = {}
     contexts: Mapping[str, Place] = {}
     images: Mapping[str, str] = {}
+    remotes: Mapping[str, str] = {}
 
 
 def lending_header(lending: Lending) -> str:

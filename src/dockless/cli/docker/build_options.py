@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dockless.cli.failure import Failure
 from dockless.client import build_fields
+from dockless.client.building import is_remote
 from dockless.compose.run.agents import AgentError, agents
 from dockless.wire.building import IMAGE_SCHEME
 from dockless.wire.queries import Ulimit
@@ -62,15 +63,19 @@ def secrets(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, bytes
 
 
 def named_contexts(texts: Iterable[str]) -> dict[str, str]:
-    """`NAME=FOLDER` or `NAME=docker-image://REFERENCE`. Raises `Failure`."""
+    """`NAME=FOLDER`, `NAME=docker-image://REFERENCE` or `NAME=ADDRESS`, which the engine fetches. Raises `Failure`."""
     found = {}
     for text in texts:
         name, equals, said = text.partition("=")
         if not equals or not name or not said:
-            raise Failure(f"--build-context {text}: write NAME=FOLDER or NAME={IMAGE_SCHEME}REFERENCE")
-        if "://" in said and not said.startswith(IMAGE_SCHEME):
-            raise Failure(f"--build-context {text}: fetch it first; a folder or {IMAGE_SCHEME}REFERENCE can be used")
-        found[name] = said if said.startswith(IMAGE_SCHEME) else str(Path(said).absolute())
+            raise Failure(f"--build-context {text}: write NAME=FOLDER, NAME={IMAGE_SCHEME}REFERENCE or NAME=ADDRESS")
+        as_it_is = said.startswith(IMAGE_SCHEME) or is_remote(said)
+        if "://" in said and not as_it_is:
+            raise Failure(
+                f"--build-context {text}: what can be used is a folder, {IMAGE_SCHEME}REFERENCE, and the address of a "
+                "git repository or an archive"
+            )
+        found[name] = said if as_it_is else str(Path(said).absolute())
     return found
 
 

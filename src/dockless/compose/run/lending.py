@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockless.client.build_caches import Caches, Called, kind_of
-from dockless.client.building import Lent
+from dockless.client.building import Lent, is_remote
 from dockless.compose.model import Build, FileObject, Project, Service
 from dockless.compose.run import names
 from dockless.compose.run.agents import AgentError, agents
@@ -117,6 +117,9 @@ def _context(project: Project, name: str, said: str) -> str:
     if said.startswith(_SERVICE):
         service = _service(project, said.removeprefix(_SERVICE))
         return IMAGE_SCHEME + (service.image or names.default_image(project, service.name))
-    if "://" in said and not said.startswith(IMAGE_SCHEME):
-        raise LendingError(f"additional context {name}: {said} is not fetched: fetch it and name the folder")
+    if "://" in said and not said.startswith(IMAGE_SCHEME) and not is_remote(said):
+        raise LendingError(
+            f"additional context {name}: {said}: what can be used is a folder, {IMAGE_SCHEME}REFERENCE, "
+            f"{_SERVICE}NAME, and the address of a git repository or an archive"
+        )
     return said
