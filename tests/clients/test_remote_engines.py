@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -31,15 +32,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def carry(source: socket.socket, target: socket.socket) -> None:
-    """Until the end of one direction, which is passed on."""
-    with contextlib.suppress(OSError):
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
-
-
 def serve_tls(listener: socket.socket, context: ssl.SSLContext, engine: str) -> None:
     """The other end of TLS is openssl's own state machine, as with any server; behind it is the engine's socket."""
     while True:
@@ -57,21 +49,49 @@ def one_connection(connected: socket.socket, context: ssl.SSLContext, engine: st
         return
     behind = socket.socket(socket.AF_UNIX)
     behind.connect(engine)
-    with secured, behind:
-        back = threading.Thread(target=back_to_client, args=(behind, secured), daemon=True)
-        back.start()
-        with contextlib.suppress(OSError):
-            while data := secured.recv(1 << 16):
-                behind.sendall(data)
-            behind.shutdown(socket.SHUT_WR)
-        back.join()
+    with secured, behind, contextlib.suppress(OSError):
+        carry_both_ways(secured, behind)
 
 
-def back_to_client(behind: socket.socket, secured: ssl.SSLSocket) -> None:
-    with contextlib.suppress(OSError):
-        while data := behind.recv(1 << 16):
-            secured.sendall(data)
-        secured.unwrap()
+def carry_both_ways(secured: ssl.SSLSocket, behind: socket.socket) -> None:
+    """By turns, in one thread: OpenSSL's connections are not made for two at once."""
+    secured.setblocking(False)
+    behind.setblocking(False)
+    to_engine: bytes | None = b""  # None: the client has said all
+    to_client = b""
+    answering = True
+    while answering or to_client:
+        if to_engine == b"" and (got := received(secured)) is not None:
+            to_engine = got or None
+            if not got:
+                behind.shutdown(socket.SHUT_WR)
+        if answering and not to_client and (got := received(behind)) is not None:
+            to_client, answering = got, bool(got)
+        if to_engine:
+            to_engine = to_engine[sent(behind, to_engine) :]
+        if to_client:
+            to_client = to_client[sent(secured, to_client) :]
+        waiting_in = [*([secured] if to_engine == b"" else []), *([behind] if answering and not to_client else [])]
+        waiting_out = [*([behind] if to_engine else []), *([secured] if to_client else [])]
+        if (answering or to_client) and not (to_engine == b"" and secured.pending()):
+            select.select(waiting_in, waiting_out, [])
+    secured.setblocking(True)
+    secured.unwrap()
+
+
+def received(end: socket.socket) -> bytes | None:
+    """None where nothing is there yet; nothing at the end."""
+    try:
+        return end.recv(1 << 16)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
+
+
+def sent(end: socket.socket, data: bytes) -> int:
+    try:
+        return end.send(data)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return 0
 
 
 @pytest.fixture(scope="module")
