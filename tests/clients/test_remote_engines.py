@@ -121,7 +121,8 @@ def test_an_engine_is_reached_by_tls_as_the_environment_says(
     assert (done.returncode, done.stdout) == (0, "by tls\n"), done.stderr
     # Standard input ends while output still goes on, and is larger than any buffer.
     much = "".join(f"{number}\n" for number in range(200_000))
-    assert run("run", "--rm", "-i", "busybox", "cat", input=much).stdout == much
+    for _ in range(6):  # whether all of both ways comes through was once a matter of chance
+        assert run("run", "--rm", "-i", "busybox", "cat", input=much).stdout == much
     assert (
         run("run", "--rm", "-i", "busybox", "sh", "-c", "cat >/dev/null; sleep 0.3; echo end", input="x").stdout
         == "end\n"

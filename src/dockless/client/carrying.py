@@ -8,6 +8,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,13 +49,14 @@ def carried(connection: socket.socket, context: ssl.SSLContext, host: str) -> so
 
 class _Tunnel:
     """The TLS state machine, without a socket of its own; `_lock` guards it and its buffers, `_sending` the order of
-    what goes out."""
+    what goes out. `_ahead` is what was read while the end was said."""
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext, host: str) -> None:
         self._connection = connection
         self._arrived, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._arrived, self._leaving, server_hostname=host)
         self._lock, self._sending = threading.Lock(), threading.Lock()
+        self._ahead: deque[bytes] = deque()
 
     def shake_hands(self) -> None:
         while True:
@@ -79,10 +81,7 @@ class _Tunnel:
                 with self._lock:
                     self._tls.write(data)
                 self._flush()
-            # Sent, and not waited for: the engine goes on.
-            with self._lock, contextlib.suppress(ssl.SSLError):
-                self._tls.unwrap()
-            self._flush()
+            self._say_end()
         except OSError:
             # The engine is gone: the other thread sees it too, and tells.
             return
@@ -100,14 +99,25 @@ class _Tunnel:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def _say_end(self) -> None:
+        """Tells the engine that nothing more comes, and does not wait until it says the same: it goes on. What has
+        arrived is read before: OpenSSL would take it for a fault, and it would be lost."""
+        with self._lock:
+            with contextlib.suppress(ssl.SSLError):
+                while data := self._tls.read(_PIECE):
+                    self._ahead.append(data)
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+        self._flush()
+
     def _read(self) -> bytes:
         """Empty at the end."""
         while True:
             try:
                 with self._lock:
-                    return self._tls.read(_PIECE)
+                    return self._ahead.popleft() if self._ahead else self._tls.read(_PIECE)
             except ssl.SSLWantReadError:
-                self._flush()
+                self._flush(waits=False)
                 if not self._receive():
                     return b""
             except ssl.SSLZeroReturnError:
@@ -122,9 +132,15 @@ class _Tunnel:
                 self._arrived.write_eof()
         return bool(data)
 
-    def _flush(self) -> None:
-        with self._sending:
+    def _flush(self, *, waits: bool = True) -> None:
+        """Who reads does not wait for who sends: the engine may take nothing more before it is rid of its output. What
+        reading makes TLS say (a change of keys) then goes with what is sent next."""
+        if not self._sending.acquire(blocking=waits):
+            return
+        try:
             with self._lock:
                 data = self._leaving.read()
             if data:
                 self._connection.sendall(data)
+        finally:
+            self._sending.release()
