@@ -33,7 +33,7 @@ class Engine:
         yield 1, b"later\n"
 
     def _inspect(self, _: str) -> Any:
-        return SimpleNamespace(state=SimpleNamespace(running=False, restarting=False))
+        return SimpleNamespace(id="1", state=SimpleNamespace(running=False, restarting=False))
 
 
 def test_a_start_that_is_told_after_the_output_has_ended_does_not_show_it_again() -> None:
@@ -41,7 +41,7 @@ def test_a_start_that_is_told_after_the_output_has_ended_does_not_show_it_again(
     foreground = Foreground(engine.client, "p", {}, lambda _, __, data: shown.append(data))
     foreground.watch()
     foreground.attach("p-job-1", "job")
-    foreground.drain("p-job-1")
+    foreground.drain()
     engine.tell("start")
     engine.tell("die")
     assert isinstance(foreground.happenings.get(timeout=60), Ended)
@@ -50,6 +50,6 @@ def test_a_start_that_is_told_after_the_output_has_ended_does_not_show_it_again(
     engine.tell("start")
     engine.tell("die")
     assert isinstance(foreground.happenings.get(timeout=60), Ended)
-    foreground.drain("p-job-1")
+    foreground.drain()
     engine.told.put(None)
     assert shown == [b"out\n", b"later\n"]

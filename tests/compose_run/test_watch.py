@@ -203,12 +203,14 @@ def test_watch_syncs_restarts_executes_and_rebuilds(folder: Folder) -> None:
     folder.ok("rmi", "p-a")
 
 
-def test_up_with_watch_follows_the_output_across_a_rebuild(folder: Folder) -> None:
+def test_up_with_watch_follows_the_output_across_a_rebuild_and_a_restart(folder: Folder) -> None:
     _write_project(folder)
     with _watching(folder, "up", "--watch", "--quiet-build") as output:
         until(lambda: "a-1  | begun" in output.read_text())
         (folder.path / "built").write_text("two")
         until(lambda: output.read_text().count("a-1  | begun") == 2, 60)
+        (folder.path / "conf/x").write_text("new")
+        until(lambda: output.read_text().count("a-1  | begun") == 3, 60)
         (folder.path / "src/x").write_text("new")
         until(lambda: _inside(folder, "cat", "/src/x") == "new")
     assert folder.rows("compose", "ps") == []

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dockless import decoding
 from dockless.build.cache import BuildCache, Record
 from dockless.images.config import ContainerConfig, History, ImageConfig, RootFs
 from dockless.images.layers import LayerStore
@@ -59,7 +60,7 @@ def take_steps(config: ImageConfig, cache: BuildCache, layers: LayerStore) -> in
     if said is None:
         raise ValueError("the image holds no build cache")
     try:
-        steps = msgspec.json.decode(said, type=list[_Step])
+        steps = decoding.decode(said, list[_Step])
     except msgspec.MsgspecError as error:
         raise ValueError(f"its build cache cannot be read: {error}") from error
     taken = 0

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from dockless import decoding
 from dockless.client.connection import Body, Connection
 from dockless.client.endpoint import Endpoint
 from dockless.client.errors import EngineLost, EngineUnavailable
@@ -185,6 +186,6 @@ def quoted(text: str) -> str:
 def _message(head: Head, body: bytes, asked: str) -> str:
     """The engine's own words. There are none after HEAD; a wrong peer answers with something else than JSON."""
     try:
-        return msgspec.json.decode(body, type=ErrorBody).message
+        return decoding.decode(body, ErrorBody).message
     except msgspec.DecodeError:
         return body.decode("utf-8", "replace").strip() or f"the engine answered {head.status} to {asked}"

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from dockless import decoding
 from dockless.state import Database
 from dockless.wire.config import ContainerConfig, HostConfig
 from dockless.wire.containers import MountPoint
@@ -143,7 +144,7 @@ class Table(Generic[Record]):
     def __init__(self, database: Database, name: str, kind: type[Record]) -> None:
         self._database = database
         self._name = name
-        decoder = msgspec.json.Decoder(kind)
+        decoder = decoding.decoder(kind)
         rows = database.connection.execute(f"SELECT record FROM {name} ORDER BY rowid")
         self._records: dict[str, Record] = {}
         self._ids: dict[str, str] = {}

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from dockless import decoding
 from dockless.registry.errors import ImageError
 
 # Docker reads no larger one either; a configuration is a few kilobytes.
@@ -106,7 +107,7 @@ def decode(raw: bytes) -> ImageConfig:
         raise BadConfig(f"the image configuration has {len(raw)} bytes, more than {MAX_CONFIG_BYTES}")
     try:
         tree = _without_nulls(msgspec.json.decode(raw, type=dict[str, Any]))
-        return msgspec.convert(tree, ImageConfig)
+        return decoding.convert(tree, ImageConfig)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadConfig(f"this is no image configuration: {error}") from error
 

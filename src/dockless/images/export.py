@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from dockless import decoding
 from dockless.images import config as image_config
 from dockless.images import variants
 from dockless.images.compression import BadCompression, decompress
@@ -232,7 +233,7 @@ def _has_indexes(layout: Index) -> bool:
 
 def _docker_entries(members: Members) -> list[_SavedImage]:
     try:
-        return msgspec.json.decode(members.document("manifest.json"), type=list[_SavedImage])
+        return decoding.decode(members.document("manifest.json"), list[_SavedImage])
     except msgspec.MsgspecError as error:
         raise BadArchive(f"manifest.json: {error}") from error
 

@@ -17,6 +17,7 @@ from typing import IO, cast
 
 import msgspec
 
+from dockless import decoding
 from dockless.registry.errors import ImageError
 
 _RAW = struct.Struct(">cI")
@@ -110,7 +111,7 @@ def read_footer(path: Path) -> Footer:
             file.seek(end - _END.size - length)
             tail = file.read()
     try:
-        return msgspec.json.decode(tail[-_END.size - length : -_END.size], type=Footer)
+        return decoding.decode(tail[-_END.size - length : -_END.size], Footer)
     except msgspec.MsgspecError as error:
         raise DamagedLayer(f"{path}: the layer's record is damaged: {error}") from error
 

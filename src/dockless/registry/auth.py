@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from dockless import decoding
 from dockless.registry.credentials import Credentials
 from dockless.registry.transport import AccessDenied, BadContent, RateLimited, RegistryError, Transport, text
 
@@ -136,6 +137,6 @@ def _parse_token(response: "BaseHTTPResponse", host: str) -> _Token:
     if response.status != 200:
         raise RegistryError(f"{host} gives no token: HTTP status {response.status}")
     try:
-        return msgspec.json.decode(body, type=_Token)
+        return decoding.decode(body, _Token)
     except msgspec.MsgspecError as error:
         raise BadContent(f"{host}: {error}") from error

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from dockless import decoding
 from dockless.registry.errors import ImageError
 from dockless.registry.reference import DEFAULT_REGISTRY
 
@@ -88,7 +89,7 @@ def _config_path(environ: Mapping[str, str]) -> Path | None:
 def _read(path: Path) -> _File:
     try:
         tree = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        return msgspec.convert({key: value for key, value in tree.items() if value is not None}, _File)
+        return decoding.convert({key: value for key, value in tree.items() if value is not None}, _File)
     except (msgspec.MsgspecError, OSError) as error:
         raise BadCredentials(f"{path}: {error}") from error
 
@@ -124,7 +125,7 @@ def _ask_helper(name: str, key: str, environ: Mapping[str, str]) -> Credentials 
             return None
         raise BadCredentials(f"{program}: {said}")
     try:
-        answer = msgspec.json.decode(done.stdout, type=_HelperAnswer)
+        answer = decoding.decode(done.stdout, _HelperAnswer)
     except msgspec.MsgspecError as error:
         raise BadCredentials(f"{program}: {error}") from error
     if answer.username == _IDENTITY_USER:

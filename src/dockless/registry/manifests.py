@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from dockless import decoding
 from dockless.registry.errors import ImageError
 from dockless.registry.platform import Platform
 from dockless.registry.reference import is_digest
@@ -82,8 +83,8 @@ def parse(raw: bytes, content_type: str = "") -> Manifest | Index:
         if tree.get("schemaVersion") == 1 or content_type.startswith(_SCHEMA_1):
             raise BadManifest("the image has a manifest of schema 1, which registries gave up in 2017; push it again")
         if tree.get("manifests") is not None:
-            return _checked_index(msgspec.convert(tree, Index))
-        return _checked_manifest(msgspec.convert(tree, Manifest))
+            return _checked_index(decoding.convert(tree, Index))
+        return _checked_manifest(decoding.convert(tree, Manifest))
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadManifest(f"this is no image manifest: {error}") from error
 

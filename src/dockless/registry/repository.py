@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from dockless import decoding
 from dockless.registry.auth import Authenticator, rate_limit
 from dockless.registry.manifests import ACCEPTED, MAX_MANIFEST_BYTES, Descriptor
 from dockless.registry.reference import digest_of, is_digest
@@ -89,7 +90,7 @@ class Repository:
             response = self._ask("GET", path, {}, expect=(200,))
             link = response.headers.get("Link", "")
             try:
-                page = msgspec.json.decode(text(response, _MAX_TAGS_BYTES), type=_Tags)
+                page = decoding.decode(text(response, _MAX_TAGS_BYTES), _Tags)
             except msgspec.MsgspecError as error:
                 raise BadContent(f"{self._shown}: what the registry answers is no list of tags: {error}") from error
             found += page.tags or ()
@@ -270,6 +271,6 @@ class Repository:
 def _first_problem(body: bytes) -> _Problem:
     """OCI distribution specification, "Error Codes"; a body in another form says nothing."""
     try:
-        return next(iter(msgspec.json.decode(body, type=_Problems).errors), _Problem())
+        return next(iter(decoding.decode(body, _Problems).errors), _Problem())
     except msgspec.MsgspecError:
         return _Problem()

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 import yaml
 
+from dockless import decoding
 from dockless.registry.reference import Reference
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -171,7 +172,7 @@ def recipes() -> Mapping[str, Recipe]:
     """All recipes, by the image that they stand in for."""
     found = {}
     for file in sorted(FOLDER.glob("*/recipe.yaml")):
-        recipe = msgspec.convert(yaml.load(file.read_bytes(), yaml.CSafeLoader), Recipe)
+        recipe = decoding.convert(yaml.load(file.read_bytes(), yaml.CSafeLoader), Recipe)
         found[recipe.image] = recipe
     return found
 

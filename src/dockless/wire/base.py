@@ -6,11 +6,12 @@ Go holds as nil is `null`.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from dockless import decoding
 from dockless.wire.errors import BadParameter
 
 T = TypeVar("T")
@@ -54,7 +55,6 @@ def always(value: T) -> T:
     return msgspec.field(default_factory=lambda: value)
 
 
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 _encoder = msgspec.json.Encoder()
 
 encode = _encoder.encode
@@ -66,12 +66,10 @@ def decode(data: bytes, kind: type[T]) -> T:
     As in Go, `null` stands for a field's zero value, and a command may be one string instead of a list. Neither is
     usual, so a message is first read as it should be.
     """
-    decoder = _decoders.get(kind)
-    if decoder is None:
-        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    decoder = decoding.decoder(kind)
     try:
         try:
-            return cast(T, decoder.decode(data))
+            return decoder.decode(data)
         except msgspec.ValidationError as error:
             return _lenient(data, kind, error)
     except msgspec.MsgspecError as error:
@@ -85,7 +83,7 @@ def _lenient(data: bytes, kind: type[T], first: msgspec.ValidationError) -> T:
     """Where it fails as well, the first error is the one to tell: it speaks of what the client wrote."""
     value = _without_nulls(msgspec.json.decode(data))
     try:
-        return msgspec.convert(value, kind)
+        return decoding.convert(value, kind)
     except msgspec.ValidationError:
         raise first from None
 

@@ -4,6 +4,7 @@ import _socket
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from dockless.compose.run.watch_rules import Watched
 
 _INTERRUPTED = 130
+_LATE_SECONDS = 5.0  # the end whose status counts is told soon after it, if it is to be told at all
 
 
 def run_foreground(
@@ -51,6 +53,7 @@ def run_foreground(
 ) -> int:
     """Returns the exit status."""
     rules = _rules(project, services) if flags["watch"] else None
+    _refuse_unknown(frozenset(project.services), flags)
     progress = session.progress()
     with progress:
         turn = take_turn(project.name, session.client.transport.endpoint, progress)
@@ -122,6 +125,7 @@ class _Stage:
         )
         self._live = {name for name, service in self._containers.items() if service in self._counting}
         self._status = 0
+        self._awaits_status = bool(flags["exit_code_from"])
         self._stopping = 0
         self._execution = self._make_execution()
         self._started = threading.Event()
@@ -139,7 +143,7 @@ class _Stage:
             sys.stdout.flush()
             for each in self._prepared.observed.containers:
                 if each.running and each.name in self._containers:
-                    self._foreground.attach(each.name, each.service, running=True)
+                    self._foreground.attach(each.name, each.service)
             self._menu.show()
             return self._follow()
 
@@ -177,8 +181,7 @@ class _Stage:
                     note("Aborting on container exit...")
                     stopper = _Background(self._stop)
                     stopper.begin()
-                if happening.service == self._flags["exit_code_from"]:
-                    self._status = happening.status
+                self._take_status(happening)
             elif isinstance(happening, Lost) and self._stopping == 0 and stopper is None:
                 raise ConnectionError(f"lost the engine's events: {happening.reason}")
             if stopper is not None and stopper.done:
@@ -244,8 +247,13 @@ class _Stage:
         )
         return Execution(self._prepared.plan, context, width=self._session.width)
 
+    def _take_status(self, ended: Ended) -> None:
+        if ended.service == self._flags["exit_code_from"]:
+            self._status = ended.status
+            self._awaits_status = False
+
     def _ended(self, ended: Ended) -> None:
-        self._foreground.drain(ended.name, ended=not ended.restarts)
+        self._foreground.drain(ended)
         self._view.flush(ended.name)
         if ended.service in self._shown:
             suffix = " (restarting)" if ended.restarts else ""
@@ -294,16 +302,16 @@ class _Stage:
         execute(planner(found), context, width=self._session.width)
 
     def _drain(self) -> None:
+        self._foreground.drain()
         for name in self._names:
-            self._foreground.drain(name)
             self._view.flush(name)
-        while (happening := next_happening(self._foreground.happenings, 0)) is not None:
-            self._note_late(happening)
+        deadline = time.monotonic() + _LATE_SECONDS
+        while not self._foreground.happenings.empty() or (self._awaits_status and time.monotonic() < deadline):
+            self._note_late(next_happening(self._foreground.happenings, 0.1))
 
-    def _note_late(self, happening: Happening) -> None:
+    def _note_late(self, happening: Happening | None) -> None:
         if isinstance(happening, Ended):
-            if self._flags["exit_code_from"] == happening.service:
-                self._status = happening.status
+            self._take_status(happening)
             if happening.service in self._shown:
                 echo(f"{self._view.short(happening.name)} exited with code {happening.status}")
 

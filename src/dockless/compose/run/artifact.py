@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from dockless import decoding
 from dockless.compose.run.names import COMPOSE_VERSION
 
 PROJECT_TYPE = "application/vnd.docker.compose.project"
@@ -128,7 +129,7 @@ def files_of(manifest: bytes, blob: Callable[[str, int], bytes], shown: str) -> 
     `blob` gives the content of a digest and a size. Raises `NoComposeArtifact`.
     """
     try:
-        found = msgspec.json.decode(manifest, type=_Manifest)
+        found = decoding.decode(manifest, _Manifest)
     except msgspec.MsgspecError as error:
         raise NoComposeArtifact(f"{shown} is not a compose project OCI artifact: {error}") from error
     if (found.artifact_type or PROJECT_TYPE) != PROJECT_TYPE or (

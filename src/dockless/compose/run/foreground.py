@@ -7,6 +7,7 @@ reads.
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -30,8 +31,9 @@ _ENDED_DRAIN_SECONDS = 10.0  # the output of who has ended for good ends, howeve
 
 
 class Ended(Struct, frozen=True):
-    """A container ended; `restarts`: its policy brings it back."""
+    """A container ended; `restarts`: its policy brings it back. `id`: another one may have its name by now."""
 
+    id: str
     name: str
     service: str
     status: int
@@ -66,10 +68,11 @@ class Foreground:
         self._ttys = ttys
         self._sink = sink
         self._timestamps = timestamps
-        self._since: dict[str, int] = {}
-        self._readers: dict[str, threading.Thread] = {}
         self._mute: set[str] = set()
         self._attached_once: set[str] = set()
+        # By the containers' ids. `_since`: from when on a log is to be read at the next start (Unix time in ns).
+        self._since: dict[str, int] = {}
+        self._readers: dict[str, threading.Thread] = {}
         self._read_from_before: set[str] = set()
 
     def watch(self) -> None:
@@ -82,45 +85,55 @@ class Foreground:
         """Watches a container without showing what it prints (`attach: false`)."""
         self._mute.add(name)
 
-    def attach(self, name: str, service: str, *, running: bool = False) -> None:
-        """Takes the output of a container from now on; to be called before its start, or of one that is `running`."""
+    def attach(self, name: str, service: str) -> None:
+        """Takes the output of a container from now on; to be called before its start, or of one that runs."""
         if name in self._mute:
             return
-        options = AttachOptions(stream=True, stdout=True, stderr=True)
-        if not running and not self._timestamps:
-            self._read_from_before.add(name)
         try:
+            found = self._client.containers.inspect(name)
+            running = found.state.running
+            reader = self._readers.get(found.id)
+            if running and reader is not None and reader.is_alive():
+                return  # it is about to be started once more
             if self._timestamps:
-                self._await_log(name, service)
+                self._await_log(found.id, name, service, running=running)
             else:
-                stream = self._client.containers.attach(name, options, tty=self._ttys.get(service, False))
-                self._read(name, stream)
+                if not running:
+                    self._read_from_before.add(found.id)
+                options = AttachOptions(stream=True, stdout=True, stderr=True)
+                stream = self._client.containers.attach(found.id, options, tty=self._ttys.get(service, False))
+                self._read(found.id, name, stream)
         except NotFound:
             return  # it was removed since it was listed; its end is told by the events
         self._attached_once.add(name)
 
-    def _await_log(self, name: str, service: str) -> None:
+    def _await_log(self, container: str, name: str, service: str, *, running: bool) -> None:
         """The log from now on, by the engine's clock; of a container that does not run, its start opens it."""
-        running = self._client.containers.inspect(name).state.running
         now = parse_rfc3339(self._client.system.info().system_time)
         if running:
-            self._read_log(name, service, now)
+            self._read_log(container, name, service, now)
         else:
-            self._since[name] = now
+            self._since[container] = now
 
-    def _read_log(self, name: str, service: str, since: int) -> None:
+    def _read_log(self, container: str, name: str, service: str, since: int) -> None:
         options = LogOptions(follow=True, stdout=True, stderr=True, since=since, timestamps=self._timestamps)
-        self._read(name, self._client.containers.logs(name, options, tty=self._ttys.get(service, False)))
+        output = self._client.containers.logs(container, options, tty=self._ttys.get(service, False))
+        self._read(container, name, output)
 
-    def drain(self, name: str, *, ended: bool = False) -> None:
-        """Waits until what a container has printed so far has been shown; `ended`: it has ended for good."""
-        reader = self._readers.get(name)
-        if reader:
-            reader.join(_ENDED_DRAIN_SECONDS if ended else _DRAIN_SECONDS)
+    def drain(self, ended: Ended | None = None) -> None:
+        """Waits until what has been printed so far has been shown: by the container that `ended`, or by all."""
+        if ended is None:
+            readers, seconds = [*self._readers.values()], _DRAIN_SECONDS
+        else:
+            readers = [reader] if (reader := self._readers.get(ended.id)) else []
+            seconds = _DRAIN_SECONDS if ended.restarts else _ENDED_DRAIN_SECONDS
+        deadline = time.monotonic() + seconds
+        for reader in readers:
+            reader.join(max(0.0, deadline - time.monotonic()))
 
-    def _read(self, name: str, output: Iterable[tuple[int, bytes]]) -> None:
+    def _read(self, container: str, name: str, output: Iterable[tuple[int, bytes]]) -> None:
         reader = threading.Thread(target=self._pump, args=(name, output), daemon=True)
-        self._readers[name] = reader
+        self._readers[container] = reader
         reader.start()
 
     def _pump(self, name: str, output: Iterable[tuple[int, bytes]]) -> None:
@@ -141,21 +154,27 @@ class Foreground:
 
     def _event(self, event: EventMessage) -> None:
         attributes = event.actor.attributes
-        name, service = attributes.get("name", ""), attributes.get(names.SERVICE, "")
+        container, name, service = event.actor.id, attributes.get("name", ""), attributes.get(names.SERVICE, "")
         if attributes.get(names.ONE_OFF) == "True":
             return
         if event.action == "die":
+            self._since[container] = event.time_nano
             code = attributes.get("exitCode", "0")
-            self.happenings.put(Ended(name, service, int(code or 0), self._comes_back(event.actor.id)))
-        elif event.action == "start":
-            if name in self._read_from_before:
-                # Its output was taken before this start, and may have ended before this was told.
-                self._read_from_before.discard(name)
-                return
-            reader = self._readers.get(name)
-            if name in self._attached_once and (reader is None or not reader.is_alive()):
-                # Not started by us, so nobody attached before: its log has what it has printed since.
-                self._read_log(name, service, self._since.pop(name, event.time_nano))
+            self.happenings.put(Ended(container, name, service, int(code or 0), self._comes_back(container)))
+        elif event.action == "start" and name in self._attached_once:
+            self._follow_start(container, name, service, event.time_nano)
+
+    def _follow_start(self, container: str, name: str, service: str, moment: int) -> None:
+        if container in self._read_from_before:
+            # Its output was taken before this start, and may have ended before this was told.
+            self._read_from_before.discard(container)
+            return
+        reader = self._readers.get(container)
+        if reader is not None:
+            reader.join(_DRAIN_SECONDS)
+        if reader is None or not reader.is_alive():
+            # Nobody attached before this start: its log has what it has printed since its last end.
+            self._read_log(container, name, service, self._since.pop(container, moment))
 
     def _comes_back(self, container: str) -> bool:
         try:
