@@ -11,6 +11,7 @@ import pytest
 from dockless.cli.copying import copy_out
 from dockless.cli.failure import Failure
 from dockless.client.api import Client
+from dockless.client.unpacking import UnpackError, unpack
 from dockless.wire.archive import PathStat
 
 FOLDER = 1 << 31
@@ -95,3 +96,25 @@ def test_links_are_copied_as_they_are(tmp_path: Path) -> None:
     )
     assert (tmp_path / "x/link").readlink() == (tmp_path / "x/same").readlink() == Path("/etc/passwd")
     assert (tmp_path / "x/hard").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (("x/out", tarfile.SYMTYPE, ".."), ("x/out/owned", tarfile.REGTYPE, "1")),
+        (("x/out", tarfile.SYMTYPE, "/tmp"), ("./x//out/owned", tarfile.REGTYPE, "1")),
+        (
+            ("x/out", tarfile.SYMTYPE, ".."),
+            ("x/again", tarfile.LNKTYPE, "x/out"),
+            ("x/again/owned", tarfile.REGTYPE, "1"),
+        ),
+        (("../owned", tarfile.REGTYPE, "1"),),
+    ],
+)
+def test_what_a_build_gives_stays_in_its_folder_as_well(
+    tmp_path: Path, members: tuple[tuple[str, bytes, str], ...]
+) -> None:
+    _, body = Hostile(*members).archive_get("c", path="/x")
+    with pytest.raises(UnpackError):
+        unpack(body, tmp_path / "place")
+    assert not list(tmp_path.rglob("owned"))

@@ -1,21 +1,18 @@
 """`cp`: files between a container and this machine, as tar archives through the engine."""
 
-import io
 import os
 import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from dockless.cli.failure import Failure
 from dockless.client.api import Client
 from dockless.client.streams import BodyStream
+from dockless.client.unpacking import leads_through, reader
 from dockless.wire.archive import PathStat
 from dockless.wire.errors import NotFound
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _FOLDER = 1 << 31
 _LINK = 1 << 27
@@ -56,7 +53,7 @@ def _place(stat: PathStat, source: str, target: Path) -> tuple[Path, str]:
 def _unpack(body: BodyStream, first: str, folder: Path, name: str) -> None:
     """Unpacks with the top entry renamed; nothing lands outside of `folder`, whatever the archive says."""
     links: set[str] = set()  # that the archive has made, and so whoever filled the container
-    with tarfile.open(fileobj=io.BufferedReader(_Reader(body)), mode="r|") as archive:
+    with tarfile.open(fileobj=reader(body), mode="r|") as archive:
         for member in archive:
             top, _, rest = member.name.strip("/").partition("/")
             if top != first and first not in ("/", "."):
@@ -85,32 +82,9 @@ def _joined(name: str, rest: str) -> str:
 
 
 def _refuse_way_out(path: str, links: set[str]) -> None:
-    """Raises `Failure` for a path through a link of the archive: where it leads, whoever filled the container decides.
-
-    `tarfile` looks where a path leads, too, but by resolving it, and older Pythons give up on very long ones.
-    """
-    parts = path.split("/")
-    if any("/".join(parts[:count]) in links for count in range(1, len(parts) + 1)):
+    """Raises `Failure` for a path through a link of the archive."""
+    if leads_through(path, links):
         raise Failure(f"the archive is refused: {path[:200]!r} goes through a link that is in it")
-
-
-class _Reader(io.RawIOBase):
-    """A body as the file that `tarfile` reads."""
-
-    def __init__(self, body: BodyStream) -> None:
-        self._body = body
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        view = memoryview(buffer)
-        self._held = self._held or self._body.read()
-        count = min(len(view), len(self._held))
-        view[:count] = self._held[:count]
-        self._held = self._held[count:]
-        return count
 
 
 def copy_in(client: Client, container: str, source: str, destination: str, *, archive: bool, follow: bool) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,22 @@ def unpack(archive: BodyStream, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     privileged = os.geteuid() == 0
+    links: set[str] = set()
     with tarfile.open(fileobj=reader(archive), mode="r|") as members:
         folders: list[tarfile.TarInfo] = []
         for member in members:
             if (member.ischr() or member.isblk()) and not privileged:
                 continue
-            found = tarfile.tar_filter(member, str(folder))
+            try:
+                found = tarfile.tar_filter(member, str(folder))
+            except tarfile.TarError as error:
+                raise UnpackError(f"{folder}: {error}") from error
+            name = os.path.normpath(found.name)
+            target = os.path.normpath(found.linkname) if found.islnk() else ""
+            if leads_through(name, links) or leads_through(os.path.dirname(target), links):
+                raise UnpackError(f"{folder}: {name[:200]!r} goes through a link that is in the archive")
+            if found.issym() or target in links:
+                links.add(name)
             if found.isdir():
                 folders.append(found)
                 found = found.replace(mode=0o700, deep=False)
@@ -42,6 +53,15 @@ def unpack(archive: BodyStream, folder: Path) -> None:
                 os.chown(path, found.uid, found.gid)
             path.chmod(found.mode or 0o755)
             os.utime(path, (found.mtime, found.mtime))
+
+
+def leads_through(path: str, links: Collection[str]) -> bool:
+    """Whether a member is at or below one of the links that the archive made: where those lead, it decides itself.
+
+    `tarfile` looks where a path leads, too, but by resolving it, and older Pythons give up on very long ones.
+    """
+    parts = path.split("/")
+    return any("/".join(parts[:count]) in links for count in range(1, len(parts) + 1))
 
 
 def reader(archive: BodyStream) -> io.BufferedReader:
