@@ -63,15 +63,19 @@ def buildkits(shared: Path, served: collected.Served, ours: dict[str, Any]) -> I
 def build_all(
     command: tuple[str, ...], environ: dict[str, str], shared: Path, served: collected.Served
 ) -> dict[str, Any]:
-    """Builds everything, four at a time; the answer is what the failed ones said."""
+    """Builds everything, four at a time; the answer is what the failed ones said. What fails is tried once more: some
+    fetch from servers that a busy machine keeps from answering."""
 
     def one(name: str) -> tuple[str, str]:
-        done = subprocess.run(
-            [*command, "-t", f"built-{name}", "-f", str(collected.COLLECTION / f"{name}.dockerfile"),
-             *collected.options(name, served), "."],
-            env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
-        )  # fmt: skip
-        return name, done.stderr if done.returncode else ""
+        for _ in range(2):
+            done = subprocess.run(
+                [*command, "-t", f"built-{name}", "-f", str(collected.COLLECTION / f"{name}.dockerfile"),
+                 *collected.options(name, served), "."],
+                env=environ, capture_output=True, text=True, timeout=120, cwd=shared / "context",
+            )  # fmt: skip
+            if done.returncode == 0:
+                return name, ""
+        return name, done.stderr
 
     with ThreadPoolExecutor(4) as pool:
         return {name: said for name, said in pool.map(one, collected.NAMES) if said}
