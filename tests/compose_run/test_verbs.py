@@ -70,6 +70,15 @@ def test_attach_carries_what_is_typed_and_brings_all_output(folder: Folder) -> N
         stream.close()
 
 
+def test_a_wait_that_takes_longer_than_it_may_fails_and_says_for_whom(folder: Folder) -> None:
+    """Docker Compose ends with 0 or 1 here, by chance."""
+    healthcheck = "healthcheck: {test: 'false', interval: 1s, retries: 100}"
+    folder.write(f"services: {{a: {{image: busybox, command: sleep 1000, stop_signal: SIGKILL, {healthcheck}}}}}")
+    done = folder.run("up", "-d", "--wait", "--wait-timeout", "1")
+    assert (done.returncode, "timed out waiting for container p-a-1" in done.stderr) == (1, True), done.stderr
+    assert folder.inspect("p-a-1")["State"]["Running"] is True
+
+
 def test_dry_run_may_stand_after_the_verb_and_does_nothing(folder: Folder) -> None:
     folder.write(ONE)
     assert "Container p-a-1  create" in folder.ok("up", "--dry-run", "-d")

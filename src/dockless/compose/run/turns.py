@@ -6,6 +6,7 @@ then is refused by the engine.
 """
 
 import _socket
+import errno
 import hashlib
 import os
 import time
@@ -28,8 +29,8 @@ def take_turn(
     while True:
         try:
             held.bind(address)
-        except OSError:
-            if time.monotonic() >= deadline:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
                 return held
             if not told:
                 reporter.line(f" Another `up` of {project} is at work: waiting for it")
